@@ -95,17 +95,26 @@ def render_cpp(table: Table) -> str:
         "",
         f"inline constexpr uint8_t kProtocolVersion = {table['version']};",
     ]
+    lines += [
+        "",
+        "// GCC 12 takes an enumerator of a scoped enum for a shadowing of, say, vdom::Value.",
+        "#pragma GCC diagnostic push",
+        '#pragma GCC diagnostic ignored "-Wshadow"',
+    ]
     for section, (enum, _) in SECTIONS.items():
         lines += ["", f"enum class {enum} : uint8_t {{"]
         lines += [f"  {pascal(name)} = {code:#04x}," for name, code in table[section].items()]
         lines += ["};"]
     lines += [
         "",
+        "#pragma GCC diagnostic pop",
+        "",
         "// True for an op code that a later version may use; nobody sends one today.",
         "constexpr bool is_reserved_op(uint8_t code) noexcept {",
     ]
-    tests = [f"(code >= {a:#04x} && code <= {b:#04x})" for a, b in table["reserved"].values()]
-    lines += ["  return " + " ||\n         ".join(tests) + ";", "}"]
+    for first, last in table["reserved"].values():
+        lines += [f"  if (code >= {first:#04x} && code <= {last:#04x}) return true;"]
+    lines += ["  return false;", "}"]
     lines += ["", "}  // namespace lattice::vdom", ""]
     return "\n".join(lines)
 

@@ -10,6 +10,10 @@ namespace lattice::vdom {
 
 inline constexpr uint8_t kProtocolVersion = 1;
 
+// GCC 12 takes an enumerator of a scoped enum for a shadowing of, say, vdom::Value.
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wshadow"
+
 enum class Op : uint8_t {
   Text = 0x01,
   SetAttr = 0x02,
@@ -80,12 +84,15 @@ enum class Modifier : uint8_t {
   Repeat = 0x10,
 };
 
+#pragma GCC diagnostic pop
+
 // True for an op code that a later version may use; nobody sends one today.
 constexpr bool is_reserved_op(uint8_t code) noexcept {
-  return (code >= 0x20 && code <= 0x3f) ||
-         (code >= 0x40 && code <= 0x5f) ||
-         (code >= 0x63 && code <= 0x6f) ||
-         (code >= 0x72 && code <= 0x7f);
+  if (code >= 0x20 && code <= 0x3f) return true;
+  if (code >= 0x40 && code <= 0x5f) return true;
+  if (code >= 0x63 && code <= 0x6f) return true;
+  if (code >= 0x72 && code <= 0x7f) return true;
+  return false;
 }
 
 }  // namespace lattice::vdom

@@ -66,6 +66,7 @@ function(lattice_module name)
   if(EXISTS ${dir}/module.cmake)
     include(${dir}/module.cmake)
   endif()
+  set_property(GLOBAL APPEND PROPERTY LATTICE_MODULES ${target})
 
   if(LATTICE_TESTS AND tests)
     add_executable(${name}_test ${tests})
@@ -73,5 +74,39 @@ function(lattice_module name)
     target_compile_options(${name}_test PRIVATE -Wall -Wextra -Wshadow)
     target_compile_definitions(${name}_test PRIVATE LATTICE_SOURCE_DIR="${PROJECT_SOURCE_DIR}")
     gtest_discover_tests(${name}_test DISCOVERY_MODE PRE_TEST PROPERTIES TIMEOUT 120)
+    set_property(GLOBAL APPEND PROPERTY LATTICE_TESTS ${name})
   endif()
+endfunction()
+
+# After the last module: the target lattice_tests, and <build>/tests.txt with one module per line,
+# from which the gate knows what there is to run.
+function(lattice_finish_tests)
+  get_property(tests GLOBAL PROPERTY LATTICE_TESTS)
+  list(TRANSFORM tests APPEND _test OUTPUT_VARIABLE executables)
+  add_custom_target(lattice_tests)
+  if(executables)
+    add_dependencies(lattice_tests ${executables})
+  endif()
+  string(REPLACE ";" "\n" lines "${tests}")
+  file(GENERATE OUTPUT ${PROJECT_BINARY_DIR}/tests.txt CONTENT "${lines}\n")
+endfunction()
+
+# `cmake --install`: headers, static libraries and LatticeConfig.cmake (component "cpp").
+function(lattice_install)
+  include(GNUInstallDirs)
+  include(CMakePackageConfigHelpers)
+  get_property(modules GLOBAL PROPERTY LATTICE_MODULES)
+  set(package_dir ${CMAKE_INSTALL_LIBDIR}/cmake/Lattice)
+  install(TARGETS ${modules} EXPORT LatticeTargets COMPONENT cpp
+          ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR})
+  install(EXPORT LatticeTargets NAMESPACE lattice:: DESTINATION ${package_dir} COMPONENT cpp)
+  install(DIRECTORY ${PROJECT_SOURCE_DIR}/src/lattice DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}
+          COMPONENT cpp FILES_MATCHING PATTERN "*.hpp" PATTERN "*_test.hpp" EXCLUDE)
+  configure_package_config_file(${PROJECT_SOURCE_DIR}/cmake/LatticeConfig.cmake.in
+    ${PROJECT_BINARY_DIR}/LatticeConfig.cmake INSTALL_DESTINATION ${package_dir})
+  write_basic_package_version_file(${PROJECT_BINARY_DIR}/LatticeConfigVersion.cmake
+    COMPATIBILITY SameMinorVersion)
+  install(FILES ${PROJECT_BINARY_DIR}/LatticeConfig.cmake
+                ${PROJECT_BINARY_DIR}/LatticeConfigVersion.cmake
+          DESTINATION ${package_dir} COMPONENT cpp)
 endfunction()

@@ -1,0 +1,56 @@
+// SPDX-License-Identifier: MIT
+#include "lattice/reactive/effect_queue.hpp"
+
+#include <algorithm>
+
+namespace lattice::reactive {
+namespace {
+constexpr size_t kCompactAfter = 4096;
+
+// Heap order: std heaps put the greatest first, so "less" means "runs later".
+constexpr auto runs_later = [](const auto& a, const auto& b) {
+  if (a.priority != b.priority) return a.priority > b.priority;
+  return static_cast<int32_t>(a.sequence - b.sequence) > 0;
+};
+}  // namespace
+
+void EffectQueue::push_ranked(Lane& lane, Index effect, int32_t priority) {
+  lane.ranked.push_back({priority, sequence_++, effect});
+  std::push_heap(lane.ranked.begin(), lane.ranked.end(), runs_later);
+}
+
+Index EffectQueue::pop_ranked(Lane& lane) noexcept {
+  std::pop_heap(lane.ranked.begin(), lane.ranked.end(), runs_later);
+  Index effect = lane.ranked.back().effect;
+  lane.ranked.pop_back();
+  return effect;
+}
+
+Index EffectQueue::pop_from(Lane& lane) noexcept {
+  if (!lane.ranked.empty() && lane.ranked.front().priority < 0) return pop_ranked(lane);
+  if (lane.head == lane.fifo.size()) return lane.ranked.empty() ? 0 : pop_ranked(lane);
+  Index effect = lane.fifo[lane.head++];
+  if (lane.head == lane.fifo.size()) {
+    lane.fifo.clear();
+    lane.head = 0;
+  } else if (lane.head >= kCompactAfter && lane.head * 2 >= lane.fifo.size()) {
+    // Effects that keep triggering effects: the queue never drains, but must not grow.
+    lane.fifo.erase(lane.fifo.begin(), lane.fifo.begin() + static_cast<ptrdiff_t>(lane.head));
+    lane.head = 0;
+  }
+  return effect;
+}
+
+Index EffectQueue::pop() noexcept {
+  if (size_ == 0) return 0;
+  Index effect = pop_from(lanes_[static_cast<size_t>(Phase::Render)]);
+  if (effect == 0 && !user_held_) effect = pop_from(lanes_[static_cast<size_t>(Phase::User)]);
+  if (effect != 0) --size_;
+  return effect;
+}
+
+size_t EffectQueue::runnable() const noexcept {
+  return user_held_ ? lanes_[static_cast<size_t>(Phase::Render)].size() : size_;
+}
+
+}  // namespace lattice::reactive

@@ -1,0 +1,64 @@
+// SPDX-License-Identifier: MIT
+// Which effect runs next: the Render phase before the User phase, lower priority numbers first,
+// otherwise in the order in which they were queued.
+//
+// Priority 0, the common case, is a plain FIFO; other priorities sit in a small binary heap beside
+// it. The order is decided at each pop, so an urgent effect queued during a flush overtakes.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <vector>
+
+#include "lattice/reactive/arena.hpp"
+
+namespace lattice {
+
+enum class Phase : uint8_t { Render, User };
+
+namespace reactive {
+
+class EffectQueue {
+ public:
+  void push(Index effect, Phase phase, int32_t priority) {
+    ++size_;
+    Lane& lane = lanes_[static_cast<size_t>(phase)];
+    if (priority == 0) {
+      lane.fifo.push_back(effect);
+    } else {
+      push_ranked(lane, effect, priority);
+    }
+  }
+  // The next effect that may run, 0 when there is none.
+  Index pop() noexcept;
+  bool empty() const noexcept { return size_ == 0; }
+  // Effects that pop() would give if nothing were added.
+  size_t runnable() const noexcept;
+
+  void hold_user(bool held) noexcept { user_held_ = held; }
+  bool user_held() const noexcept { return user_held_; }
+
+ private:
+  struct Ranked {
+    int32_t priority;
+    uint32_t sequence;
+    Index effect;
+  };
+  struct Lane {
+    std::vector<Index> fifo;
+    size_t head = 0;  // fifo entries before this are popped
+    std::vector<Ranked> ranked;
+    size_t size() const noexcept { return fifo.size() - head + ranked.size(); }
+  };
+  void push_ranked(Lane& lane, Index effect, int32_t priority);
+  Index pop_from(Lane& lane) noexcept;
+  static Index pop_ranked(Lane& lane) noexcept;
+
+  Lane lanes_[2];
+  size_t size_ = 0;
+  uint32_t sequence_ = 0;
+  bool user_held_ = false;
+};
+
+}  // namespace reactive
+}  // namespace lattice

@@ -1,0 +1,188 @@
+// SPDX-License-Identifier: MIT
+// Memo: a value computed from others when it is read, kept until one of them really changes.
+//
+// Lazy: without a reader it never computes. An exception is a value too: it is cached, rethrown to
+// every reader and gone with the next change. What the function creates belongs to the memo until
+// its next run. Writes to signals inside are allowed: they take effect at once for later reads and
+// run effects once the outermost read is done.
+#pragma once
+
+#include <concepts>
+#include <exception>
+#include <new>
+#include <string_view>
+#include <type_traits>
+#include <utility>
+
+#include "lattice/reactive/equality.hpp"
+#include "lattice/reactive/graph.hpp"
+#include "lattice/reactive/signal.hpp"
+
+namespace lattice {
+
+template <class Equal = DefaultEqual>
+struct MemoOptions {
+  Equal equal = {};
+  std::string_view name = {};
+};
+
+namespace reactive {
+
+[[noreturn]] void rethrow_error(Graph& graph, const Node* node);
+
+// What Memo<T> knows: where the value is. The function's type is known only to update().
+template <class T>
+struct MemoBase : Computation {
+  uint32_t runs;
+  union {
+    T value;  // constructed while kHasValue
+  };
+};
+
+template <class T, class F, class Equal>
+struct MemoNode : MemoBase<T> {
+  union {
+    F function;
+  };
+  [[no_unique_address]] Equal equal;
+
+  static uint16_t type() {
+    static const uint16_t type =
+        register_node_type({&MemoNode::update, &MemoNode::destroy, sizeof(MemoNode), true});
+    return type;
+  }
+
+  static bool update(Graph& graph, Node* node) noexcept {
+    auto* self = static_cast<MemoNode*>(node);
+    RunFrame frame(graph, self);
+    bool changed = true;
+    if (frame.prepare()) {
+      ++self->runs;
+      try {
+        changed = self->recompute(frame);
+      } catch (...) {
+        if (!(self->flags & kDisposed)) graph.set_error(self, std::current_exception());
+      }
+    }
+    frame.finish();
+    return changed;
+  }
+
+  bool recompute(RunFrame& frame) {
+    T next = function();
+    if constexpr (!kComparesPlainly<T, Equal>) frame.stop_tracking();
+    if (!(this->flags & (kHasValue | kError))) [[unlikely]] {
+      new (&this->value) T(std::move(next));
+      this->flags |= kHasValue;
+      return true;
+    }
+    if (this->flags & kError) [[unlikely]]
+      return recover(std::move(next));
+    if (equal(this->value, next)) return false;
+    this->value = std::move(next);
+    return true;
+  }
+
+  // After an error any value is news.
+  bool recover(T next) {
+    graph_of(this)->clear_error(this);
+    if (this->flags & kHasValue) {
+      this->value = std::move(next);
+    } else {
+      new (&this->value) T(std::move(next));
+      this->flags |= kHasValue;
+    }
+    return true;
+  }
+
+  static void destroy(Graph&, Node* node) noexcept {
+    auto* self = static_cast<MemoNode*>(node);
+    if (self->flags & kHasValue) std::destroy_at(&self->value);
+    std::destroy_at(&self->function);
+    std::destroy_at(&self->equal);
+  }
+};
+
+}  // namespace reactive
+
+template <class T>
+class Memo {
+  using Node = reactive::MemoBase<T>;
+  using Graph = reactive::Graph;
+
+ public:
+  using value_type = T;
+
+  explicit Memo(reactive::NodeHandle handle) noexcept : handle_(handle) {}
+
+  // The value, computed if need be; the running effect or memo subscribes. Throws what the function
+  // threw, CycleError when it depends on itself.
+  T get() const { return *read(true); }
+  T operator()() const { return *read(true); }
+  T peek() const { return *read(false); }
+  template <class F>
+  decltype(auto) with(F&& body) const {
+    return std::forward<F>(body)(static_cast<const T&>(*read(true)));
+  }
+  // How often the function ran.
+  uint32_t runs() const { return live()->runs; }
+
+  bool alive() const noexcept { return reactive::node_of(handle_) != nullptr; }
+  void dispose() const noexcept {
+    if (auto* node = reactive::node_of(handle_)) reactive::graph_of(node)->dispose(node);
+  }
+  reactive::NodeHandle handle() const noexcept { return handle_; }
+
+ private:
+  Node* live() const {
+    auto* node = reactive::node_of(handle_);
+    if (node == nullptr) [[unlikely]]
+      reactive::throw_disposed("memo");
+    return static_cast<Node*>(node);
+  }
+
+  const T* read(bool track) const {
+    Node* node = live();
+    Graph* graph = Graph::current_fast();
+    if (reactive::needs_clean(node)) {
+      graph = enter(node);
+      graph->clean(node);
+      node = live();
+    }
+    if (track && graph->tracking()) graph->track(node);
+    if (node->flags & reactive::kError) [[unlikely]]
+      reactive::rethrow_error(*graph, node);
+    return &node->value;
+  }
+
+  static Graph* enter(Node* node) {
+    Graph& graph = Graph::current();
+    if (reactive::graph_of(node) != &graph) reactive::throw_foreign(graph, node);
+    return &graph;
+  }
+
+  reactive::NodeHandle handle_;
+};
+
+template <class F, class Equal = DefaultEqual>
+  requires std::invocable<std::decay_t<F>&>
+auto memo(F&& function, MemoOptions<Equal> options = {}) {
+  using T = std::decay_t<std::invoke_result_t<std::decay_t<F>&>>;
+  using Node = reactive::MemoNode<T, std::decay_t<F>, Equal>;
+  reactive::Graph& graph = reactive::Graph::current();
+  auto* node =
+      static_cast<Node*>(graph.create(Node::type(), reactive::kMutable | reactive::kDirty));
+  node->runs = 0;
+  new (&node->function) std::decay_t<F>(std::forward<F>(function));
+  new (&node->equal) Equal(std::move(options.equal));
+  if (!options.name.empty()) graph.name_node(node, options.name);
+  return Memo<T>(reactive::handle_of(node));
+}
+
+template <class F>
+  requires std::invocable<std::decay_t<F>&>
+auto memo(F&& function, std::string_view name) {
+  return memo(std::forward<F>(function), MemoOptions<>{.name = name});
+}
+
+}  // namespace lattice

@@ -1,0 +1,243 @@
+// SPDX-License-Identifier: MIT
+// Ownership tree, disposal and the side table of names, errors and handlers.
+//
+// A computation's children form a list, newest first. Disposal is depth first and newest first,
+// in a loop. A disposed node keeps its slot while it runs, is queued, has subscribers, waits to be
+// unlinked, or a walk is in progress; whichever of these ends last releases it.
+#include "lattice/reactive/graph.hpp"
+
+#include <cstdio>
+#include <utility>
+
+namespace lattice::reactive {
+
+namespace {
+bool is_computation(const Node* node) noexcept { return node_types[node->type].is_computation; }
+
+uint16_t root_type() {
+  static const uint16_t type = register_node_type({nullptr, nullptr, sizeof(Computation), true});
+  return type;
+}
+}  // namespace
+
+Graph::Graph() : arena_(*this) {
+  Index index = arena_.allocate_node(sizeof(Computation));
+  auto* node = at<Computation>(index);
+  *node = Computation{{0, root_type(), node->generation, 0, 0, 0, 0}, 0, 0, 0, 0};
+  root_ = context_.owner = index;
+}
+
+Graph::Graph(StandIn) noexcept : arena_(*this) {}
+
+Graph::~Graph() {
+  if (root_ != 0) dispose_all();
+}
+
+void Graph::dispose_all() noexcept {
+  ++batch_depth_;  // never closed: nobody is left to run
+  dispose_owned(at<Computation>(root_));
+  while (Index queued = queue_.pop()) {
+    at<Node>(queued)->flags &= static_cast<Flags>(~kQueued);
+    release_slot(at<Node>(queued));
+  }
+  drain_unwatched();
+}
+
+Node* Graph::create(uint16_t type, Flags flags) {
+  const NodeType& description = node_types[type];
+  Index index = arena_.allocate_node(description.bytes);
+  auto* node = at<Computation>(index);
+  node->flags = flags;
+  node->type = type;
+  node->subs = node->subs_tail = 0;
+  if (description.is_computation) {
+    node->deps = node->deps_tail = node->owned = 0;
+  }
+  adopt(node);
+  if (description.is_computation) static_cast<Computation*>(node)->owner = node->prev_owned;
+  return node;
+}
+
+void Graph::adopt(Node* node) noexcept {
+  auto* owner = at<Computation>(context_.owner);
+  if ((owner->flags & (kDisposed | kRunning)) == kDisposed) [[unlikely]] {
+    owner = at<Computation>(living_owner(context_.owner));
+  }
+  Index index = index_of(node);
+  node->next_owned = owner->owned;
+  node->prev_owned = index_of(owner);
+  node->flags |= kFirstOwned;
+  if (owner->flags & (kMutable | kWatching | kNested)) node->flags |= kNested;
+  if (owner->owned != 0) {
+    auto* sibling = at<Node>(owner->owned);
+    sibling->prev_owned = index;
+    sibling->flags &= static_cast<Flags>(~kFirstOwned);
+  }
+  owner->owned = index;
+  owner->flags |= kOwns;
+}
+
+void Graph::detach(Node* node) noexcept {
+  if (node->flags & kFirstOwned) {
+    auto* owner = at<Computation>(node->prev_owned);
+    owner->owned = node->next_owned;
+    if (owner->owned == 0) owner->flags &= static_cast<Flags>(~kOwns);
+  } else {
+    at<Node>(node->prev_owned)->next_owned = node->next_owned;
+  }
+  if (node->next_owned == 0) return;
+  auto* next = at<Node>(node->next_owned);
+  next->prev_owned = node->prev_owned;
+  next->flags |= node->flags & kFirstOwned;
+}
+
+Index Graph::living_owner(Index owner) const noexcept {
+  while (at<Node>(owner)->flags & kDisposed) owner = at<Computation>(owner)->owner;
+  return owner;
+}
+
+void Graph::mark_disposed(Node* node) noexcept {
+  node->flags |= kDisposed;
+  if (++node->generation == 0) node->generation = 1;
+}
+
+void Graph::dispose(Node* node) noexcept {
+  if (node->flags & kDisposed) return;
+  Node* first = node;
+  while (!(first->flags & kFirstOwned)) first = at<Node>(first->prev_owned);
+  Context saved = std::exchange(context_, {0, context_.version, living_owner(first->prev_owned)});
+  ++batch_depth_;
+  dispose_tree(node);
+  --batch_depth_;
+  context_ = saved;
+  try {
+    settle();
+  } catch (...) {
+    report(nullptr, std::current_exception());
+  }
+}
+
+// Children go with their cleanups as if by dispose(), but the owner lives on.
+void Graph::dispose_owned(Computation* owner) noexcept {
+  Index living = owner->owner != 0 ? living_owner(owner->owner) : index_of(owner);
+  Context saved = std::exchange(context_, {0, context_.version, living});
+  ++batch_depth_;
+  while (owner->owned != 0) dispose_tree(at<Node>(owner->owned));
+  --batch_depth_;
+  context_ = saved;
+}
+
+void Graph::dispose_tree(Node* root) noexcept {
+  Node* node = root;
+  mark_disposed(node);
+  for (;;) {
+    if (node->flags & kOwns) {
+      node = at<Node>(static_cast<Computation*>(node)->owned);
+      mark_disposed(node);
+      continue;
+    }
+    Node* first = node;
+    while (!(first->flags & kFirstOwned)) first = at<Node>(first->prev_owned);
+    Node* parent = at<Node>(first->prev_owned);
+    const bool last = node == root;
+    retire(node);
+    if (last) return;
+    node = parent;
+  }
+}
+
+// REQUIRES: marked disposed, no children left.
+void Graph::retire(Node* node) noexcept {
+  detach(node);
+  if (is_computation(node)) unlink_all(static_cast<Computation*>(node));
+  if (!(node->flags & kRunning)) finish(node);
+}
+
+// Destroys what the node holds, then releases its slot as soon as nothing refers to it.
+void Graph::finish(Node* node) noexcept {
+  if (node->flags & kOwns) dispose_owned(static_cast<Computation*>(node));
+  const NodeType& type = node_types[node->type];
+  if (type.destroy != nullptr) type.destroy(*this, node);
+  if (node->flags & kHasExtra) extras_.erase(index_of(node));
+  const bool has_readers = (node->flags & kMutable) && node->subs != 0;
+  node->flags &= kDisposed | kQueued | kUnwatched;
+  if (!has_readers && !(node->flags & (kQueued | kUnwatched))) release_slot(node);
+}
+
+void Graph::release_slot(Node* node) noexcept {
+  if (walks_ != 0) {
+    late_nodes_.push_back(index_of(node));
+  } else {
+    arena_.release_node(index_of(node), node_types[node->type].bytes);
+  }
+}
+
+void Graph::release_late() noexcept {
+  for (Index index : std::exchange(late_nodes_, {})) release_slot(at<Node>(index));
+  for (Index index : late_links_) arena_.release_link(index);
+  late_links_.clear();
+}
+
+void Graph::abandon(Node* node) noexcept {
+  mark_disposed(node);
+  detach(node);
+  release_slot(node);
+}
+
+// --- side table
+
+Graph::Extra& Graph::extra_of(Node* node) {
+  node->flags |= kHasExtra;
+  return extras_[index_of(node)];
+}
+
+void Graph::name_node(Node* node, std::string_view name) { extra_of(node).name = name; }
+
+const char* Graph::name_of(const Node* node) const noexcept {
+  if (!(node->flags & kHasExtra)) return "?";
+  auto found = extras_.find(index_of(node));
+  return found == extras_.end() || found->second.name.empty() ? "?" : found->second.name.c_str();
+}
+
+void Graph::set_error(Node* node, std::exception_ptr error) {
+  extra_of(node).error = std::move(error);
+  node->flags |= kError;
+}
+
+void Graph::clear_error(Node* node) noexcept {
+  node->flags &= static_cast<Flags>(~kError);
+  if (auto found = extras_.find(index_of(node)); found != extras_.end()) found->second.error = {};
+}
+
+std::exception_ptr Graph::error_of(const Node* node) const {
+  auto found = extras_.find(index_of(node));
+  return found == extras_.end() ? nullptr : found->second.error;
+}
+
+void Graph::set_node_error_handler(Node* node, std::function<void(std::exception_ptr)> handler) {
+  extra_of(node).on_error = std::move(handler);
+}
+
+void Graph::report(const Node* node, std::exception_ptr error) noexcept {
+  Context saved = context_;
+  context_.observer = 0;
+  try {
+    auto found = node ? extras_.find(index_of(node)) : extras_.end();
+    if (found != extras_.end() && found->second.on_error) {
+      auto handler = found->second.on_error;  // it may dispose the node
+      handler(error);
+    } else if (error_handler_) {
+      error_handler_(error, node ? name_of(node) : "?");
+    } else {
+      std::rethrow_exception(error);
+    }
+  } catch (const std::exception& failure) {
+    std::fprintf(stderr, "lattice: error in '%s': %s\n", node ? name_of(node) : "?",
+                 failure.what());
+  } catch (...) {
+    std::fprintf(stderr, "lattice: error in '%s'\n", node ? name_of(node) : "?");
+  }
+  context_ = saved;
+}
+
+}  // namespace lattice::reactive

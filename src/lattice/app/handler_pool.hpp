@@ -82,7 +82,7 @@ class HandlerPool : public std::enable_shared_from_this<HandlerPool> {
   explicit HandlerPool(HandlerPoolOptions options);
   void start_worker();                       // REQUIRES: mutex_ held.
   void join_ended(std::unique_lock<std::mutex>& lock);
-  void run_worker(Worker& worker);
+  void run_worker(const std::shared_ptr<Worker>& worker);
   void run_segment(const std::string& name, const AroundSegment& around, Job& job);
   void log_failure(const std::string& name, const char* what) const;
 
@@ -93,9 +93,10 @@ class HandlerPool : public std::enable_shared_from_this<HandlerPool> {
   std::condition_variable work_;
   std::condition_variable changed_;  // a job or a worker ended
   std::deque<Job> jobs_;
-  std::list<std::unique_ptr<Worker>> workers_;
-  std::list<std::unique_ptr<Worker>> ended_;  // to be joined
+  std::list<std::shared_ptr<Worker>> workers_;
+  std::list<std::shared_ptr<Worker>> ended_;  // to be joined
   size_t idle_ = 0;
+  size_t busy_ = 0;
   bool stopped_ = false;
 };
 

@@ -1,0 +1,9 @@
+# Boost (Beast and Asio, headers only) and OpenSSL are private to net: no public header shows them.
+find_package(Boost 1.81 REQUIRED)
+find_package(OpenSSL 3.0 REQUIRED)
+if(TARGET lattice_net AND sources)
+  target_include_directories(lattice_net SYSTEM PRIVATE ${Boost_INCLUDE_DIRS})
+  target_link_libraries(lattice_net PRIVATE OpenSSL::SSL OpenSSL::Crypto)
+  target_compile_definitions(lattice_net PRIVATE BOOST_ASIO_NO_DEPRECATED BOOST_ERROR_CODE_HEADER_ONLY
+    BOOST_BEAST_USE_STD_STRING_VIEW)
+endif()

@@ -1,0 +1,117 @@
+// SPDX-License-Identifier: MIT
+// A session: one open page, with a dependency graph, a live tree and a connection of its own.
+//
+//   mount -> html (first paint) -> connect -> receive(HELLO) -> receive(EVENT) ... -> close
+//
+// Work happens in segments (a handler to its return, a drained mailbox): one segment is one batch
+// and sends at most one frame. User-phase effects wait until the page's client is there. Until the
+// client has adopted the first paint nothing is encoded; if the page changed meanwhile, or the
+// client could not adopt it, the client gets the page anew.
+//
+// Threads: one at a time, by hand-over; only runtime().mailbox() may be used from others.
+#pragma once
+
+#include <cstdint>
+#include <exception>
+#include <functional>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "lattice/base/result.hpp"
+#include "lattice/reactive/runtime.hpp"
+#include "lattice/reactive/scope.hpp"
+#include "lattice/ui/live_tree.hpp"
+
+namespace lattice::ui {
+
+struct SessionOptions {
+  // In dev mode the page shows errors with their frames, else a neutral box.
+  bool dev = false;
+  // Describes a user's exception. Default: what().
+  std::function<ErrorReport(std::exception_ptr)> describe;
+  // One record per error. Default: standard error.
+  std::function<void(const std::string& message)> log;
+};
+
+class Session final : private LiveTreeHost {
+ public:
+  // Takes a whole frame; the sink copes with a peer that is gone.
+  using SendFrame = std::function<void(std::vector<uint8_t>)>;
+
+  explicit Session(SessionOptions options);
+  ~Session();
+  Session(const Session&) = delete;
+  Session& operator=(const Session&) = delete;
+
+  Runtime& runtime() { return runtime_; }
+  // The session whose segment runs on this thread, or null.
+  static Session* current() noexcept;
+
+  void mount(std::unique_ptr<Component> root);
+  // The HTML of what is mounted, for the first paint, whose nodes are numbered with this call.
+  std::string html();
+  uint32_t node_count() const { return node_count_; }
+
+  void connect(SendFrame send);
+  // A frame from the client. A failure is the peer's fault: close it with close_code().
+  Result<void> receive(std::span<const uint8_t> frame);
+  uint16_t close_code() const { return close_code_; }
+  // Runs what other threads posted to the mailbox.
+  void drain();
+  // Ends everything, last first. Idempotent.
+  void close();
+
+  // Runs fn as a segment; inside a segment it just runs.
+  void segment(const std::function<void()>& fn);
+  // Sends what is there, in the middle of a segment.
+  void flush();
+  void set_title(std::string title);
+
+  // Shows an error of user code that belongs to `node` (null: to the page), and logs it.
+  void report_error(std::exception_ptr error, LiveNode* node, std::string_view where);
+  LiveNode* rendering() const { return tree_.rendering(); }
+
+  struct Counters {
+    uint64_t events = 0;
+    uint64_t events_dropped = 0;  // for a node or a listener that is gone
+    uint64_t frames_sent = 0;
+    uint64_t bytes_sent = 0;
+    uint64_t errors = 0;
+  };
+  const Counters& counters() const { return counters_; }
+  const LiveTree::Counters& tree_counters() const { return tree_.counters(); }
+
+ private:
+  vdom::FrameEncoder* frame() override;
+  ErrorReport report(std::exception_ptr error, std::string_view where) override;
+
+  Result<void> hello(const vdom::Hello& hello);
+  Result<void> event(const vdom::ClientEvent& event);
+  void dispatch(LiveNode& node, const vdom::ClientEvent& event);
+  void send_frame();
+  void send_page_anew();
+
+  SessionOptions options_;
+  Runtime runtime_;
+  Owner owner_{reactive::NodeHandle{}};
+  LiveTree tree_;
+  vdom::FrameEncoder encoder_;
+  SendFrame send_;
+  std::string title_;
+  uint32_t node_count_ = 0;
+  bool painted_ = false;
+  bool stale_ = false;     // the page changed between first paint and adoption
+  bool adopted_ = false;   // HELLO is there: frames may be built
+  bool in_segment_ = false;
+  bool closed_ = false;
+  uint16_t close_code_ = 1002;
+  uint64_t sent_seq_ = 0;
+  uint64_t client_seq_ = 0;
+  uint64_t acknowledged_ = 0;
+  Counters counters_;
+};
+
+}  // namespace lattice::ui

@@ -1,0 +1,66 @@
+# SPDX-License-Identifier: MIT
+"""How an exception of user code is told to people: the user's own frames, innermost first."""
+
+from __future__ import annotations
+
+import os
+import sys
+import traceback
+from types import TracebackType
+
+__all__ = ["describe"]
+
+_PACKAGE = os.path.dirname(os.path.abspath(__file__)) + os.sep
+_FRAMES_MAX = 20
+
+
+def describe(error: BaseException) -> tuple[str, str]:
+    """Title and detail of an error: what happened, and where in the user's code.
+
+    Parameters
+    ----------
+    error : exception
+
+    Returns
+    -------
+    title : str
+        One line: type and message.
+    detail : str
+        A line per frame, ``file.py:12 in add: source line``; the user's frames come first, from the
+        innermost out; frames of installed packages follow only when there is no user frame.
+    """
+    message = str(error).strip()
+    title = f"{type(error).__name__}: {message}" if message else type(error).__name__
+    frames = _frames(error.__traceback__)
+    own = [frame for frame in frames if not _is_foreign(frame.filename)]
+    lines = [_line(frame) for frame in reversed(own or frames)][:_FRAMES_MAX]
+    if isinstance(error, SyntaxError) and error.filename:
+        lines.insert(0, f"{error.filename}:{error.lineno}")
+    cause = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
+    if cause is not None and cause is not error:
+        lines.append(f"caused by {type(cause).__name__}: {cause}")
+    return title, "\n".join(lines)
+
+
+def _frames(tb: TracebackType | None) -> traceback.StackSummary:
+    return traceback.extract_tb(tb)
+
+
+def _is_foreign(filename: str) -> bool:
+    if filename.startswith(_PACKAGE) or filename.startswith("<frozen"):
+        return True
+    standard = os.path.dirname(os.__file__) + os.sep
+    return filename.startswith((standard, sys.prefix + os.sep)) or "site-packages" in filename
+
+
+def _line(frame: traceback.FrameSummary) -> str:
+    source = f": {frame.line}" if frame.line else ""
+    return f"{_short(frame.filename)}:{frame.lineno} in {frame.name}{source}"
+
+
+def _short(filename: str) -> str:
+    try:
+        relative = os.path.relpath(filename)
+    except ValueError:  # another drive
+        return filename
+    return filename if relative.startswith("..") else relative

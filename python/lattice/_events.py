@@ -1,0 +1,243 @@
+# SPDX-License-Identifier: MIT
+"""What a handler gets, how it asks for it, and how the user's edits become values."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+__all__ = ["Bound", "Event", "File", "Listener", "bind", "on"]
+
+
+@dataclass(frozen=True, slots=True)
+class File:
+    """A file that the user chose; its contents stay in the browser.
+
+    Attributes
+    ----------
+    name : str
+    size : int
+        In bytes.
+    type : str
+        MIME type as the browser guesses it, "" when unknown.
+    """
+
+    name: str
+    size: int
+    type: str
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """What happened in the browser. Fields that do not fit the event are None or empty.
+
+    Attributes
+    ----------
+    type : str
+        DOM event type: "click", "input", "keydown" ...
+    value : str or None
+        Value of the field the event came from.
+    checked : bool or None
+        Of a check box or radio button.
+    key : str or None
+        ``KeyboardEvent.key``: "a", "Enter", "ArrowDown" ...
+    alt, ctrl, meta, shift, repeat : bool
+        Modifiers of a key or mouse event.
+    x, y : int or None
+        Mouse position in CSS pixels, from the top left of the visible page.
+    button : int or None
+        0 main, 1 middle, 2 secondary.
+    files : tuple of File
+    selected : tuple of str or None
+        Values chosen in a ``<select multiple>``.
+    form : dict of str to str
+        Named fields of a submitted form (of several with one name, the last).
+    open : bool or None
+        Of a dialog or details element.
+    scroll : tuple of int or None
+        (left, top) in CSS pixels.
+    """
+
+    type: str
+    value: str | None = None
+    checked: bool | None = None
+    key: str | None = None
+    alt: bool = False
+    ctrl: bool = False
+    meta: bool = False
+    shift: bool = False
+    repeat: bool = False
+    x: int | None = None
+    y: int | None = None
+    button: int | None = None
+    files: tuple[File, ...] = ()
+    selected: tuple[str, ...] | None = None
+    form: dict[str, str] = field(default_factory=dict)
+    open: bool | None = None
+    scroll: tuple[int, int] | None = None
+
+
+class Listener:
+    """A handler with options. Made by `on`."""
+
+    __slots__ = ("debounce_ms", "handler", "keys", "prevent_default", "stop_propagation", "throttle_ms")
+
+    def __init__(
+        self,
+        handler: Callable[..., Any],
+        debounce_ms: int,
+        throttle_ms: int,
+        keys: tuple[str, ...],
+        prevent_default: bool,
+        stop_propagation: bool,
+    ) -> None:
+        self.handler = handler
+        self.debounce_ms = debounce_ms
+        self.throttle_ms = throttle_ms
+        self.keys = keys
+        self.prevent_default = prevent_default
+        self.stop_propagation = stop_propagation
+
+    def __call__(self, *args: Any) -> Any:
+        return self.handler(*args)
+
+
+def on(
+    handler: Callable[..., Any],
+    *,
+    debounce: float | None = None,
+    throttle: float | None = None,
+    keys: Sequence[str] = (),
+    prevent_default: bool = False,
+    stop_propagation: bool = False,
+) -> Listener:
+    """A handler with options, to be passed as an ``on_*`` attribute.
+
+    Parameters
+    ----------
+    handler : callable
+        Gets the `Event` when it has a required positional parameter, else nothing.
+    debounce : float, optional
+        Seconds without another such event before this one is sent.
+    throttle : float, optional
+        At most one event per so many seconds; the last one is always sent.
+    keys : sequence of str, optional
+        Only these keys, by ``KeyboardEvent.key``: ``("Enter", "Escape")``.
+    prevent_default, stop_propagation : bool
+        As in the DOM.
+
+    Raises
+    ------
+    TypeError
+        If `handler` is not callable.
+    ValueError
+        If a time is negative.
+    """
+    if not callable(handler):
+        raise TypeError(
+            f"lt.on() got {handler!r}: pass the function itself (lt.on(add)), not its result"
+        )
+    if isinstance(keys, str):
+        keys = (keys,)
+    times = []
+    for name, seconds in (("debounce", debounce), ("throttle", throttle)):
+        if seconds is not None and not 0 <= seconds <= 3600:
+            raise ValueError(f"{name} is in seconds, from 0 to 3600, not {seconds!r}")
+        times.append(round((seconds or 0) * 1000))
+    return Listener(handler, times[0], times[1], tuple(keys), prevent_default, stop_propagation)
+
+
+class Bound:
+    """A two-way binding with options. Made by `bind`."""
+
+    __slots__ = ("format", "parse", "target")
+
+    def __init__(
+        self,
+        target: Any,
+        parse: Callable[[str], Any] | None,
+        format: Callable[[Any], Any] | None,
+    ) -> None:
+        self.target = target
+        self.parse = parse
+        self.format = format
+
+    def read(self) -> Any:
+        value = self.target.value
+        return value if self.format is None else self.format(value)
+
+
+def bind(
+    target: Any,
+    *,
+    parse: Callable[[str], Any] | None = None,
+    format: Callable[[Any], Any] | None = None,
+) -> Bound:
+    """A two-way binding of a signal to ``value``, ``checked``, ``open`` or ``selected``.
+
+    A signal passed directly binds both ways too; `bind` adds how text and value turn into each other.
+
+    Parameters
+    ----------
+    target : Signal
+    parse : callable, optional
+        Text from the field to the signal's value. A ValueError leaves the signal alone.
+    format : callable, optional
+        The signal's value to what the field shows.
+    """
+    from lattice import _core
+
+    if not isinstance(target, _core.Signal):
+        raise TypeError(f"lt.bind() takes a signal, not {type(target).__name__}")
+    return Bound(target, parse, format)
+
+
+def wants_event(handler: Callable[..., Any]) -> bool:
+    """Whether `handler` has a required positional parameter."""
+    if isinstance(handler, Listener):
+        handler = handler.handler
+    try:
+        parameters = inspect.signature(handler).parameters.values()
+    except (TypeError, ValueError):
+        return False
+    positional = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
+    return any(p.kind in positional and p.default is p.empty for p in parameters)
+
+
+def write_edit(target: Any, attribute: str, input_type: str, event: Event) -> None:
+    """Writes what the user entered to a bound signal; leaves it alone when it does not parse."""
+    parse = None
+    if isinstance(target, Bound):
+        target, parse = target.target, target.parse
+    if attribute in ("checked", "open"):
+        shown = event.checked if attribute == "checked" else event.open
+        if shown is not None:
+            target.value = shown
+        return
+    if event.selected is not None:
+        target.value = list(event.selected)
+        return
+    if event.value is None:
+        return
+    try:
+        if parse is not None:
+            value = parse(event.value)
+        else:
+            value = _parse(event.value, input_type, target.peek())
+    except ValueError:
+        return
+    target.value = value
+
+
+def _parse(text: str, input_type: str, present: Any) -> Any:
+    is_number = isinstance(present, int | float) and not isinstance(present, bool)
+    if input_type not in ("number", "range") and not is_number:
+        return text
+    if text.strip() == "":
+        return None
+    number = float(text)
+    if isinstance(present, float) or not number.is_integer():
+        return number
+    return int(text) if text.lstrip("+-").isdigit() else int(number)

@@ -37,16 +37,37 @@ as_root() {
 apt_missing=()
 need() { apt_missing+=("$@"); }   # Notes packages to install; install_missing does it in one go.
 
-apt_install() {
-  as_root env DEBIAN_FRONTEND=noninteractive apt-get update -q &&
-    as_root env DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-install-recommends "$@"
+apt_updated=false
+apt_update() {
+  $apt_updated || as_root apt-get update -q
+  apt_updated=true
 }
+
+apt_install() {
+  as_root env DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-install-recommends "$@"
+}
+
+# Whether the system's package lists have it. A "no" is kept in build/, so that it is asked once.
+apt_offers() {
+  have apt-cache || return 1
+  [ ! -e "build/setup/no-$1" ] || return 1
+  if in_package_lists "$1"; then return 0; fi
+  say "Looking for the package $1 ..."
+  if can_be_root && apt_update >/dev/null 2>&1 && in_package_lists "$1"; then return 0; fi
+  mkdir -p build/setup
+  : >"build/setup/no-$1"
+  return 1
+}
+
+in_package_lists() { apt-cache policy "$1" 2>/dev/null | grep -q 'Candidate: [0-9]'; }
+can_be_root() { [ "$(id -u)" -eq 0 ] || have sudo; }
 
 install_missing() {
   [ ${#apt_missing[@]} -gt 0 ] || return 0
   have apt-get || die "please install these yourself (no apt-get here): ${apt_missing[*]}"
-  [ "$(id -u)" -eq 0 ] || have sudo || die "run as root once, or install sudo: needs apt-get install ${apt_missing[*]}"
-  step "Installing system packages: ${apt_missing[*]}" apt_install "${apt_missing[@]}"
+  can_be_root || die "run as root once, or install sudo: needs apt-get install ${apt_missing[*]}"
+  $apt_updated || step "Updating the package lists" apt_update
+  step "Installing ${apt_missing[*]}" apt_install "${apt_missing[@]}"
   apt_missing=()
 }
 
@@ -72,6 +93,16 @@ find_python() {
 node_ok() { have node && have npm && version_at_least "$(node --version | tr -d v)" 18; }
 header_ok() { printf '#include <%s>\n' "$1" | ${CXX:-g++} -E -x c++ - >/dev/null 2>&1; }
 
+# Beast as of 1.81; Debian 12's plain libboost-dev is older, so the versioned package comes first.
+boost_ok() {
+  printf '#include <boost/version.hpp>\n#if BOOST_VERSION < 108100\n#error old\n#endif\n' |
+    ${CXX:-g++} -E -x c++ - >/dev/null 2>&1 && header_ok boost/beast.hpp
+}
+
+need_boost() {
+  if apt_offers libboost1.81-dev; then need libboost1.81-dev; else need libboost-dev; fi
+}
+
 # The formatter's major version decides the format, so it is one version everywhere.
 clang_tool() {
   local name
@@ -80,8 +111,6 @@ clang_tool() {
   done
   return 1
 }
-
-apt_offers() { have apt-cache && apt-cache policy "$1" 2>/dev/null | grep -q 'Candidate: [0-9]'; }
 
 # The first Chromium that really starts. Ubuntu's package is a stub that asks for a snap: the stub
 # answers --version with an error or not at all.
@@ -105,7 +134,7 @@ setup_compiler() {
   have ccache || need ccache
   have git || need git
   install_missing
-  header_ok boost/beast.hpp || need libboost-dev
+  boost_ok || need_boost
   header_ok openssl/ssl.h || need libssl-dev
   find_python >/dev/null || need python3 python3-venv python3-dev
   node_ok || need nodejs npm

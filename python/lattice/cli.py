@@ -70,7 +70,7 @@ def run(
         ssl_cert=str(ssl_cert) if ssl_cert else None,
         ssl_key=str(ssl_key) if ssl_key else None,
         dev=debug or is_loopback(host),
-        **({"debug": True} if debug else {}),
+        **({"handler_threads": 1} if debug else {}),
     )
 
 
@@ -128,7 +128,7 @@ def serve(app: Any, *, open_browser: bool, **options: Any) -> None:
             fail(
                 f"port {port} is in use; stop the other program or take another: --port {port + 1}"
             )
-        fail(f"cannot listen on {options['host']}:{options['port']}: {error.strerror or error}")
+        fail(" ".join(str(error).split()))
 
 
 @main.command()

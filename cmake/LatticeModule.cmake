@@ -91,12 +91,20 @@ function(lattice_finish_tests)
   file(GENERATE OUTPUT ${PROJECT_BINARY_DIR}/tests.txt CONTENT "${lines}\n")
 endfunction()
 
-# `cmake --install`: headers, static libraries and LatticeConfig.cmake (component "cpp").
+# `cmake --install`: headers, static libraries and LatticeConfig.cmake (component "cpp"); the
+# target lattice_modules builds what it copies.
 function(lattice_install)
   include(GNUInstallDirs)
   include(CMakePackageConfigHelpers)
   get_property(modules GLOBAL PROPERTY LATTICE_MODULES)
   set(package_dir ${CMAKE_INSTALL_LIBDIR}/cmake/Lattice)
+  add_custom_target(lattice_modules)
+  foreach(module IN LISTS modules)
+    get_target_property(type ${module} TYPE)
+    if(NOT type STREQUAL INTERFACE_LIBRARY)
+      add_dependencies(lattice_modules ${module})
+    endif()
+  endforeach()
   install(TARGETS ${modules} EXPORT LatticeTargets COMPONENT cpp
           ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR})
   install(EXPORT LatticeTargets NAMESPACE lattice:: DESTINATION ${package_dir} COMPONENT cpp)

@@ -3,10 +3,12 @@
 //
 // HTML cannot say "two text nodes side by side" nor "an empty text node": the comment `<!---->`
 // stands between the former, `<!--e-->` for the latter. No other comment counts, nor anything
-// inside raw HTML. Whether both sides counted alike is for the server to judge (HELLO).
+// inside raw HTML, nor the text of a textarea, which is its value. Whether both sides counted alike is for the server to judge (HELLO).
 
 import { createText } from './dom_api';
 import type { DomTree } from './dom_tree';
+
+const CLOSED = /^(lattice-html|textarea)$/;
 
 export function adopt(tree: DomTree): void {
   let next = 1;
@@ -25,7 +27,7 @@ export function adopt(tree: DomTree): void {
         }
       } else if (child.nodeType === 1 || child.nodeType === 3) {
         tree.add(next++, child);
-        if ((child as Element).localName !== 'lattice-html') visit(child);
+        if (!CLOSED.test((child as Element).localName)) visit(child);
       }
       child = following;
     }

@@ -48,7 +48,7 @@ export function editFields(element: Element, isTwoWay: boolean): EventField[] {
     const { selectedOptions } = element as HTMLSelectElement;
     return [{ field: FIELD.SELECTED, values: Array.from(selectedOptions, (option) => option.value) }];
   }
-  const files = (element as Partial<HTMLInputElement>).files;
+  const files = element.type === 'file' ? (element as Partial<HTMLInputElement>).files : null;
   return files ? [fileField(files)] : [value];
 }
 

@@ -143,12 +143,18 @@ export class FrameDecoder {
       case OP.SET_STYLE:
         return { op, name: this.#atom(), value: this.#value() };
       case OP.SET_CLASS:
-        return { op, name: this.#atom(), on: this.#reader.u8() !== 0 };
+        return { op, name: this.#atom(), on: this.#flag() };
       case OP.LISTEN:
         return { op, name: this.#atom(), options: this.#listenOptions() };
       default:
         throw new ProtocolError(`unknown attribute op ${op}`);
     }
+  }
+
+  #flag(): boolean {
+    const byte = this.#reader.u8();
+    if (byte > 1) throw new ProtocolError('neither on nor off');
+    return byte === 1;
   }
 
   #tree(depth: number): Tree {

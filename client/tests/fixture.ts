@@ -85,7 +85,7 @@ export class Fixture {
   }
 
   find<T extends Element = HTMLElement>(selector: string): T {
-    const element = this.root.ownerDocument.querySelector<T>(selector);
+    const element = this.root.querySelector<T>(selector) ?? this.root.ownerDocument.querySelector<T>(selector);
     if (element === null) throw new Error(`nothing is ${selector}`);
     return element;
   }

@@ -241,3 +241,13 @@ def _parse(text: str, input_type: str, present: Any) -> Any:
     if isinstance(present, float) or not number.is_integer():
         return number
     return int(text) if text.lstrip("+-").isdigit() else int(number)
+
+
+def refuse_coroutine(handler: Callable[..., Any], coroutine: Any) -> None:
+    """Says that a handler was an async function, which nothing would await."""
+    coroutine.close()
+    name = getattr(handler, "__qualname__", repr(handler))
+    raise TypeError(
+        f"the handler {name} is an async function; handlers are plain functions for now. Each session "
+        "runs on a thread of its own, so a handler may block without stalling anybody else."
+    )

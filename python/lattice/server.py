@@ -15,15 +15,40 @@ import sys
 import threading
 import traceback
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from lattice import _core
 from lattice.component import Component, ComponentElement
 
-__all__ = ["LatticeApp", "loading_app", "run_app"]
+__all__ = ["LatticeApp", "Request", "loading_app", "run_app"]
 
 _log = logging.getLogger("lattice")
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """The request that opened a session: ``lt.session().request``.
+
+    Attributes
+    ----------
+    path : str
+        Decoded path of the URL.
+    query : str
+        Query as sent, without the question mark.
+    address : str
+        The peer's address.
+    user_agent : str
+    headers : dict of str to str
+        As sent; names keep their case.
+    """
+
+    path: str
+    query: str
+    address: str
+    user_agent: str
+    headers: dict[str, str]
 
 
 class LatticeApp:

@@ -1,0 +1,197 @@
+// SPDX-License-Identifier: MIT
+// lattice._core.Server: app::Server with Python pages. Every segment of a session runs with the GIL
+// and inside the session's SessionState; I/O threads never come here.
+#include <nanobind/nanobind.h>
+#include <nanobind/stl/pair.h>
+#include <nanobind/stl/string.h>
+#include <nanobind/stl/vector.h>
+
+#include <memory>
+#include <string>
+#include <unordered_map>
+#include <utility>
+#include <vector>
+
+#include "lattice/app/app_actor.hpp"
+#include "lattice/app/server.hpp"
+#include "lattice/app/ui_host.hpp"
+#include "session_state.hpp"
+#include "ui.hpp"
+
+namespace nb = nanobind;
+
+namespace lattice::python {
+
+namespace {
+
+ui::ErrorReport describe(std::exception_ptr error) {
+  try {
+    std::rethrow_exception(error);
+  } catch (nb::python_error& exception) {
+    nb::object described =
+        nb::module_::import_("lattice._errors").attr("describe")(exception.value());
+    return {nb::cast<std::string>(described[0]), nb::cast<std::string>(described[1])};
+  } catch (const std::exception& exception) {
+    return {exception.what(), {}};
+  } catch (...) {
+    return {"unknown error", {}};
+  }
+}
+
+void log_to_python(const char* level, std::string_view message) {
+  nb::object logger = nb::module_::import_("logging").attr("getLogger")("lattice");
+  logger.attr(level)("%s", nb::str(message.data(), message.size()));
+}
+
+// Threads of the server log without the GIL: it is taken here, unless Python is going away.
+void log_from_server(net::LogLevel level, std::string_view message) {
+  if (!Py_IsInitialized()) return;
+  nb::gil_scoped_acquire gil;
+  switch (level) {
+    case net::LogLevel::Debug: return log_to_python("debug", message);
+    case net::LogLevel::Info: return log_to_python("info", message);
+    case net::LogLevel::Warning: return log_to_python("warning", message);
+    case net::LogLevel::Error: return log_to_python("error", message);
+  }
+}
+
+// Python's name for this thread, under which sys._current_frames() has its stack.
+void run_segment(const std::function<void()>& segment) {
+  nb::gil_scoped_acquire gil;
+  app::set_segment_token(PyThread_get_thread_ident());
+  segment();
+}
+
+class PyServer {
+ public:
+  PyServer(nb::callable make_root, std::string title, std::string language, std::string host,
+           uint16_t port, bool dev, std::string ssl_cert, std::string ssl_key,
+           nb::bytes client_script, nb::bytes client_style,
+           std::vector<std::pair<std::string, std::string>> static_folders,
+           std::vector<std::string> allowed_hosts, unsigned handler_threads, nb::callable on_slow)
+      : make_root_(std::move(make_root)), on_slow_(std::move(on_slow)) {
+    app::ServerOptions options;
+    options.host = std::move(host);
+    options.port = port;
+    options.dev = dev;
+    options.ssl_cert = std::move(ssl_cert);
+    options.ssl_key = std::move(ssl_key);
+    options.client_script.assign(client_script.c_str(), client_script.size());
+    options.client_style.assign(client_style.c_str(), client_style.size());
+    for (auto& [prefix, folder] : static_folders) {
+      options.static_dirs.push_back({std::move(prefix), std::move(folder)});
+    }
+    options.allowed_hosts = std::move(allowed_hosts);
+    options.handler_threads_max = handler_threads;
+    options.around_segment = run_segment;
+    options.log = log_from_server;
+    options.on_slow_segment = [this](const app::SlowSegment& slow) { report_slow(slow); };
+    server_ = std::make_unique<app::Server>(app::make_ui_factory(host_options(title, language)),
+                                            std::move(options));
+  }
+
+  ~PyServer() {
+    nb::gil_scoped_release release;
+    server_.reset();
+  }
+  PyServer(const PyServer&) = delete;
+  PyServer& operator=(const PyServer&) = delete;
+
+  // The GIL is released around everything that may wait for a segment.
+  void start() {
+    nb::gil_scoped_release release;
+    server_->start();
+  }
+  void stop() {
+    nb::gil_scoped_release release;
+    server_->stop();
+  }
+  uint16_t port() const { return server_->port(); }
+  std::string url() const { return server_->url(); }
+  nb::dict stats() const;
+
+ private:
+  app::UiHostOptions host_options(std::string title, std::string language) {
+    app::UiHostOptions options;
+    options.page = {std::move(title), std::move(language)};
+    options.describe = describe;
+    options.log = [](const std::string& message) { log_to_python("error", message); };
+    options.opened = [](ui::Session& session, const app::SessionRequest& request) {
+      open_session_state(session, request.id, request_object(request));
+    };
+    options.make_root = [this](ui::Session&, const app::SessionRequest&) {
+      return make_component(make_root_());
+    };
+    options.closed = [](ui::Session& session) { close_session_state(session); };
+    return options;
+  }
+
+  static nb::object request_object(const app::SessionRequest& request) {
+    nb::dict headers;
+    for (const auto& [name, value] : request.headers) headers[name.c_str()] = value;
+    nb::object type = nb::module_::import_("lattice.server").attr("Request");
+    return type(request.path, request.query, request.remote_address, request.user_agent, headers);
+  }
+
+  void report_slow(const app::SlowSegment& slow) {
+    if (!Py_IsInitialized()) return;
+    nb::gil_scoped_acquire gil;
+    try {
+      on_slow_(slow.session_id, slow.token, slow.elapsed.count() / 1000.0);
+    } catch (nb::python_error& error) {
+      error.discard_as_unraisable("the watchdog's report");
+    }
+  }
+
+  nb::callable make_root_;
+  nb::callable on_slow_;
+  std::unique_ptr<app::Server> server_;
+};
+
+nb::dict PyServer::stats() const {
+  app::ServerStats stats = server_->stats();
+  nb::dict out;
+  out["connections_open"] = stats.connections_open;
+  out["connections_accepted"] = stats.connections_accepted;
+  out["requests"] = stats.requests;
+  out["sockets_open"] = stats.sockets_open;
+  out["sessions_live"] = stats.sessions_live;
+  out["sessions_parked"] = stats.sessions_parked;
+  out["sessions_created"] = stats.sessions_created;
+  out["sessions_expired"] = stats.sessions_expired;
+  out["sessions_refused"] = stats.sessions_refused;
+  out["frames_in"] = stats.frames_in;
+  out["frames_out"] = stats.frames_out;
+  out["bytes_in"] = stats.bytes_in;
+  out["bytes_out"] = stats.bytes_out;
+  out["dropped_events"] = stats.dropped_events;
+  out["slow_readers"] = stats.slow_readers;
+  out["protocol_errors"] = stats.protocol_errors;
+  out["origins_refused"] = stats.origins_refused;
+  out["slow_segments"] = stats.slow_segments;
+  out["handler_threads"] = stats.handler_threads;
+  return out;
+}
+
+}  // namespace
+
+}  // namespace lattice::python
+
+void bind_app(nb::module_& module) {
+  using lattice::python::PyServer;
+  nb::class_<PyServer>(module, "Server", "The native server. Use lattice.LatticeApp.")
+      .def(nb::init<nb::callable, std::string, std::string, std::string, uint16_t, bool, std::string,
+                    std::string, nb::bytes, nb::bytes,
+                    std::vector<std::pair<std::string, std::string>>, std::vector<std::string>,
+                    unsigned, nb::callable>(),
+           nb::kw_only(), nb::arg("make_root"), nb::arg("title"), nb::arg("language"),
+           nb::arg("host"), nb::arg("port"), nb::arg("dev"), nb::arg("ssl_cert"),
+           nb::arg("ssl_key"), nb::arg("client_script"), nb::arg("client_style"),
+           nb::arg("static"), nb::arg("allowed_hosts"), nb::arg("handler_threads"),
+           nb::arg("on_slow"))
+      .def("start", &PyServer::start)
+      .def("stop", &PyServer::stop)
+      .def_prop_ro("port", &PyServer::port)
+      .def_prop_ro("url", &PyServer::url)
+      .def("stats", &PyServer::stats, "Counts since the start, by name.");
+}

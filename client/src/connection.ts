@@ -10,6 +10,8 @@ import { FrameDecoder, type Frame } from './patch_codec';
 
 const FRAMES_UNACKED_MAX = 16;
 const ACK_AFTER_MS = 1_000;
+// The server closes on more; a page that sent it again after each reload would never come up.
+const EVENT_BYTES_MAX = 1 << 20;
 // A script may only name codes of the private range; 4002 stands for the protocol error 1002.
 export const CLOSE_PROTOCOL_ERROR = 4002;
 export const CLOSE_TOKEN_EXPIRED = 4001;
@@ -69,8 +71,13 @@ export class Connection {
   sendEvent(id: number, type: string, fields: readonly EventField[]): void {
     if (!this.#isOpen) return;
     const { stats, socket } = this.#options;
+    const bytes = encodeEvent({ seq: stats.eventsSent + 1, ack: this.#appliedSeq, id, type, fields });
+    if (bytes.length > EVENT_BYTES_MAX) {
+      console.error(`lattice: ${type} event of ${bytes.length} bytes not sent`);
+      return;
+    }
     stats.eventsSent += 1;
-    socket.send(encodeEvent({ seq: stats.eventsSent, ack: this.#appliedSeq, id, type, fields }));
+    socket.send(bytes);
     this.#acked();
   }
 

@@ -4,6 +4,9 @@
 import { ByteWriter } from './bytes';
 import { CLIENT, FIELD, PROTOCOL_VERSION } from './opcodes';
 
+// What the server accepts. Of longer lists (the files of a whole folder) the beginning is sent.
+const LIST_ITEMS_MAX = 4_096;
+
 export interface FileEntry {
   readonly name: string;
   readonly size: number;
@@ -55,6 +58,12 @@ function begin(kind: number): ByteWriter {
   return new ByteWriter().u8(PROTOCOL_VERSION).u8(kind);
 }
 
+function writeList<T>(writer: ByteWriter, list: readonly T[], write: (item: T) => void): void {
+  const items = list.slice(0, LIST_ITEMS_MAX);
+  writer.varint(items.length);
+  items.forEach(write);
+}
+
 function writeField(writer: ByteWriter, field: EventField): void {
   writer.u8(field.field);
   switch (field.field) {
@@ -71,19 +80,16 @@ function writeField(writer: ByteWriter, field: EventField): void {
       writer.svarint(field.x).svarint(field.y).u8(field.button).u8(field.modifiers);
       break;
     case FIELD.FILES:
-      writer.varint(field.files.length);
-      for (const file of field.files) writer.string(file.name).varint(file.size).string(file.type);
+      writeList(writer, field.files, ({ name, size, type }) => writer.string(name).varint(size).string(type));
       break;
     case FIELD.REVISION:
       writer.varint(field.revision);
       break;
     case FIELD.SELECTED:
-      writer.varint(field.values.length);
-      for (const value of field.values) writer.string(value);
+      writeList(writer, field.values, (value) => writer.string(value));
       break;
     case FIELD.FORM:
-      writer.varint(field.entries.length);
-      for (const [name, value] of field.entries) writer.string(name).string(value);
+      writeList(writer, field.entries, ([name, value]) => writer.string(name).string(value));
       break;
     case FIELD.OPEN:
       writer.u8(Number(field.open));

@@ -79,7 +79,8 @@ export function eventFields(event: Event, element: Element, isTwoWay: boolean, r
 }
 
 function mouseField(event: MouseEvent): EventField {
-  const [x, y] = [Math.round(event.clientX), Math.round(event.clientY)];
+  // The wire has 32 bits for a coordinate.
+  const [x, y] = [Math.round(event.clientX) | 0, Math.round(event.clientY) | 0];
   return { field: FIELD.MOUSE, x, y, button: event.button, modifiers: modifiers(event) };
 }
 

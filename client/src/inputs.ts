@@ -57,9 +57,12 @@ export class Inputs {
       );
     };
     observe('input', (element) => this.#edited(element));
-    observe('change', (element) => this.#editedIfNew(element));
+    observe('change', (element) => {
+      this.#editedIfNew(element);
+      this.#unchecked(root, element);
+    });
     observe('toggle', (element) => this.#editedIfNew(element));
-    observe('focusout', (element) => this.#left(element));
+    observe('blur', (element) => this.#left(element));
     observe('compositionstart', (element) => {
       this.#state(element).isComposing = true;
     });
@@ -91,7 +94,7 @@ export class Inputs {
     this.#pending.push({ element, revision, value });
   }
 
-  // The server made the element what it is after this frame: the toggle that follows is no edit.
+  // What the element is after this frame is the server's doing: no edit, and what edits differ from.
   noteWrite(element: Element): void {
     if (isEditable(element)) this.#written.push(element);
   }
@@ -154,14 +157,20 @@ export class Inputs {
     if (!this.isUnsent(element) && state.known !== now) state.revision += 1;
   }
 
-  // Text typed and taken back fires no change event: without this the server's count stays behind.
-  #left(element: Element): void {
-    if (this.isUnsent(element) && this.#sender.hears(element)) {
-      // The change event, where there is one, comes before; a moment later all is said.
-      queueMicrotask(() => {
-        if (this.isUnsent(element)) this.#sender.sendEdit(element);
-      });
+  // A radio button that another one switches off fires nothing: its own binding is told here.
+  #unchecked(root: Element, element: Element): void {
+    if ((element as HTMLInputElement).type !== 'radio') return;
+    for (const other of root.querySelectorAll<HTMLInputElement>('[type=radio]')) {
+      if (other === element || other.checked) continue;
+      this.#editedIfNew(other);
+      this.#left(other);
     }
+  }
+
+  // Text typed and taken back fires no change event: without this the server's count stays behind.
+  // Where there is one, it comes before the blur.
+  #left(element: Element): void {
+    if (this.isUnsent(element)) this.#sender.sendEdit(element);
   }
 
   #composed(element: Element): void {

@@ -12,7 +12,7 @@ import type { Inputs } from './inputs';
 import type { ListenOptions } from './patch_codec';
 
 // Events of a stream (mouse moves, scrolling) that say nothing about waiting edits.
-const CONTINUOUS = /move|over|out|enter|leave|scroll|wheel|drag/;
+const CONTINUOUS = /move|over|(?<!focus)out|enter|leave|scroll|wheel|drag/;
 const FOCUS = /^(focus|blur)/;
 const EARLY_EVENTS_MAX = 16;
 

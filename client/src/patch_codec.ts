@@ -16,7 +16,8 @@ const TREE_DEPTH_MAX = 1_024;
 
 export interface Value {
   readonly raw: null | boolean | number | string;
-  // How the server shows this value; for a float that is Python's repr, not JavaScript's.
+  // How an attribute, a style or a field shows it. Encoders send floats as text wherever Python's
+  // way of writing them matters.
   readonly text: string;
 }
 
@@ -208,7 +209,7 @@ export class FrameDecoder {
       }
       case VALUE.FLOAT: {
         const float = this.#reader.f64();
-        return { raw: float, text: floatText(float) };
+        return { raw: float, text: String(float) };
       }
       case VALUE.STRING: {
         const text = this.#reader.string();
@@ -239,16 +240,4 @@ export class FrameDecoder {
       keys,
     };
   }
-}
-
-// Python's repr of a float, so that a patched attribute reads as the first paint wrote it.
-export function floatText(value: number): string {
-  if (!Number.isFinite(value)) return Number.isNaN(value) ? 'nan' : value < 0 ? '-inf' : 'inf';
-  if (value === 0) return Object.is(value, -0) ? '-0.0' : '0.0';
-  const [digits = '', exponent = ''] = value.toExponential().split('e');
-  const power = Number(exponent);
-  if (power < -4 || power >= 16) {
-    return `${digits}e${power < 0 ? '-' : '+'}${String(Math.abs(power)).padStart(2, '0')}`;
-  }
-  return Number.isInteger(value) ? `${value}.0` : String(value);
 }

@@ -4,6 +4,7 @@
 import { createElement, createRawHtml, createText, setAttribute, setClass, setProperty, setStyle } from './dom_api';
 import type { DomTree } from './dom_tree';
 import type { ErrorBoxes } from './errors';
+import { isEdit } from './event_fields';
 import type { Inputs } from './inputs';
 import type { Listeners } from './listeners';
 import { OP, TREE } from './opcodes';
@@ -97,7 +98,7 @@ export class Patcher {
         break;
       case OP.SET_PROP:
         setProperty(element, op.name, op.value);
-        if (op.name === 'open') this.#inputs.noteWrite(element);
+        this.#inputs.noteWrite(element);
         break;
       case OP.SET_STYLE:
         setStyle(element, op.name, op.value);
@@ -107,7 +108,7 @@ export class Patcher {
         break;
       case OP.LISTEN:
         this.#listeners.listen(element, op.name, op.options);
-        if (op.name === 'toggle') this.#inputs.noteWrite(element);
+        if (isEdit(op.name)) this.#inputs.noteWrite(element);
         break;
       default:
         op satisfies never;

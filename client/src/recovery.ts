@@ -38,20 +38,30 @@ export class Recovery {
     switch (ending) {
       case 'lost':
         this.#around.banner.show('Reconnecting...');
-        this.#probeLater(PAUSE_FIRST_MS, wasAlive);
+        // A server that dies of every visit is given time.
+        this.#probeLater(this.#recentReloads().length < RELOADS_MAX ? PAUSE_FIRST_MS : PAUSE_MAX_MS, wasAlive);
         break;
       case 'expired':
       case 'broken':
-        this.reloadBounded();
+        this.#reload(false);
         break;
       default:
         ending satisfies never;
     }
   }
 
-  reloadBounded(): void {
-    if (this.#mayReload()) this.#around.reload();
-    else this.#around.banner.show('This page lost its connection.', this.#around.reload);
+  #reload(isForced: boolean): void {
+    const { banner, reload, storage } = this.#around;
+    const recent = this.#recentReloads();
+    let isAllowed = isForced;
+    try {
+      storage().setItem(STORAGE_KEY, JSON.stringify([...recent, Date.now()].slice(-RELOADS_MAX)));
+      isAllowed ||= recent.length < RELOADS_MAX;
+    } catch {
+      // Nobody would count: only what may always reload does.
+    }
+    if (isAllowed) reload();
+    else banner.show('This page lost its connection.', reload);
   }
 
   #probeLater(pauseMs: number, wasAlive: boolean): void {
@@ -63,23 +73,17 @@ export class Recovery {
   async #probe(pauseMs: number, wasAlive: boolean): Promise<void> {
     const isHealthy = await this.#around.isHealthy(PROBE_TIMEOUT_MS).catch(() => false);
     if (this.isLeaving) return;
-    if (!isHealthy) this.#probeLater(Math.min(2 * pauseMs, PAUSE_MAX_MS), wasAlive);
-    else if (wasAlive) this.#around.reload();
-    else this.reloadBounded();
+    if (isHealthy) this.#reload(wasAlive);
+    else this.#probeLater(Math.min(2 * pauseMs, PAUSE_MAX_MS), wasAlive);
   }
 
-  #mayReload(): boolean {
+  #recentReloads(): number[] {
     try {
-      const storage = this.#around.storage();
-      const now = Date.now();
-      const stored: unknown = JSON.parse(storage.getItem(STORAGE_KEY) ?? '[]');
-      const times = Array.isArray(stored) ? stored : [];
-      const recent = times.filter((time) => typeof time === 'number' && now - time < RELOADS_WINDOW_MS);
-      if (recent.length >= RELOADS_MAX) return false;
-      storage.setItem(STORAGE_KEY, JSON.stringify([...recent, now]));
-      return true;
+      const stored: unknown = JSON.parse(this.#around.storage().getItem(STORAGE_KEY) ?? '[]');
+      const times: unknown[] = Array.isArray(stored) ? stored : [];
+      return times.filter((time): time is number => typeof time === 'number' && Date.now() - time < RELOADS_WINDOW_MS);
     } catch {
-      return false;
+      return [];
     }
   }
 }

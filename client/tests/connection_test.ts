@@ -71,6 +71,19 @@ test('a lost connection and an expired token are told apart', () => {
   assert.deepEqual(expired.endings, [['expired', false]]);
 });
 
+test('an event too large for the server is not sent, the next one is', (context) => {
+  context.mock.method(console, 'error', () => undefined);
+  const page = new Fixture('<textarea></textarea>');
+  page.frame((server) => server.listen(1, 'input', { twoWay: true }));
+  const area = page.find<HTMLTextAreaElement>('textarea');
+  for (const length of [1 << 20, 3]) {
+    area.value = 'x'.repeat(length);
+    page.fire(area, 'input');
+  }
+  assert.deepEqual(page.said(), [[1, 'input', { value: 'xxx', revision: 2 }]]);
+  assert.equal(page.events()[0]?.seq, 1);
+});
+
 test('no event leaves after the end', () => {
   const page = new Fixture('<button>x</button>');
   page.frame((server) => server.listen(1, 'click'));

@@ -10,6 +10,13 @@ test('HELLO and ACK are the bytes of the specification', () => {
   assert.deepEqual([...encodeAck(7)], [1, 3, 7]);
 });
 
+test('of a list that is longer than the server takes, the beginning is sent', () => {
+  const fields: EventField[] = [{ field: FIELD.SELECTED, values: Array<string>(5_000).fill('') }];
+  const frame = decodeClientFrame(encodeEvent({ seq: 1, ack: 0, id: 1, type: 'change', fields }));
+  assert(frame.kind === 'event' && Array.isArray(frame.fields['selected']));
+  assert.equal(frame.fields['selected'].length, 4_096);
+});
+
 test('an event with every field reads back', () => {
   const fields: EventField[] = [
     { field: FIELD.VALUE, text: 'h\u00e9\ud800' },

@@ -45,9 +45,9 @@ test('the caret stays in its place of the text when a value is applied', () => {
   const page = twoWay('<input value="one two">');
   const input = field(page);
   input.focus();
-  input.setSelectionRange(3, 3);
+  input.setSelectionRange(3, 7);
   page.frame((server) => server.inputValue(1, 1, 'one and two'));
-  assert.deepEqual([input.value, input.selectionStart], ['one and two', 3]);
+  assert.deepEqual([input.value, input.selectionStart, input.selectionEnd], ['one and two', 3, 11]);
   input.setSelectionRange(11, 11);
   page.frame((server) => server.inputValue(1, 1, 'two'));
   assert.equal(input.selectionStart, 3);
@@ -119,14 +119,13 @@ test('after a reload, what the browser put into a nameless field is taken back',
   assert.deepEqual(page.said(), [[2, 'change', { checked: true, revision: 1 }]]);
 });
 
-test('text typed and taken back is told when the field is left', async () => {
+test('text typed and taken back is told when the field is left', () => {
   const page = new Fixture('<input value="a">');
   page.frame((server) => server.listen(1, 'change', { twoWay: true }));
   page.type(field(page), 'b');
   field(page).value = 'a';
   page.fire(field(page), 'input');
-  page.fire(field(page), 'focusout');
-  await Promise.resolve();
+  page.fire(field(page), 'blur');
   assert.deepEqual(page.said(), [[1, 'change', { value: 'a', revision: 2 }]]);
 });
 
@@ -137,6 +136,17 @@ test('a checkbox counts one edit for its input and change events', () => {
   assert.deepEqual(page.said(), [[1, 'change', { checked: true, revision: 1 }]]);
   page.frame((server) => server.inputValue(1, 1, false));
   assert.equal(field(page).checked, false);
+});
+
+test('a radio button that another one switches off is told too', () => {
+  const page = new Fixture('');
+  const radio = { tag: 'input', attrs: { type: 'radio', name: 'n' }, listen: { change: { twoWay: true } } };
+  page.frame((server) => server.insert(0, 0, 1, { ...radio, props: { checked: true } }).insert(0, 0, 2, radio));
+  page.find('input + input').click();
+  assert.deepEqual(page.said(), [
+    [1, 'change', { checked: false, revision: 1 }],
+    [2, 'change', { checked: true, revision: 1 }],
+  ]);
 });
 
 test('a details that the server opens is not told back', () => {

@@ -93,10 +93,25 @@ test('a healthy server whose socket never works is no endless loop', async (cont
   around.healthy = true;
   for (let count = 0; count < 6; count += 1) {
     new Recovery(around).ended('lost', false);
-    await pass(context, 300);
+    await pass(context, 5_000);
   }
   assert.equal(around.reloads, 3);
   assert.match(around.status, /lost its connection/);
+});
+
+test('a server that dies of every visit is asked slowly, but for ever', async (context) => {
+  const around = begin(context);
+  around.healthy = true;
+  for (let count = 0; count < 3; count += 1) {
+    new Recovery(around).ended('lost', true);
+    await pass(context, 300);
+  }
+  assert.equal(around.reloads, 3);
+  new Recovery(around).ended('lost', true);
+  await pass(context, 4_900);
+  assert.equal(around.reloads, 3);
+  await pass(context, 200);
+  assert.equal(around.reloads, 4);
 });
 
 test('without storage nothing reloads by itself', (context) => {
@@ -107,13 +122,13 @@ test('without storage nothing reloads by itself', (context) => {
   assert.match(around.status, /lost its connection/);
 });
 
-test('storage that holds nonsense counts as empty or as none, never as an error', (context) => {
+test('storage that holds nonsense counts as empty, never as an error', (context) => {
   const around = begin(context);
   for (const nonsense of ['{"a":1}', '[null,"x"]', '{']) {
     around.stored.set('lattice-reloads', nonsense);
     new Recovery(around).ended('broken', true);
   }
-  assert.equal(around.reloads, 2);
+  assert.equal(around.reloads, 3);
 });
 
 test('leaving the page is no loss', async (context) => {

@@ -43,7 +43,8 @@ struct EffectNode : Computation {
 
   static bool update(Graph& graph, Node* node) noexcept {
     auto* self = static_cast<EffectNode*>(node);
-    RunFrame frame(graph, self);
+    RunRecord record;
+    RunFrame frame(graph, self, record);
     if (frame.prepare()) {
       try {
         static_cast<void>(self->function());

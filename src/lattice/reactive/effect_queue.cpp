@@ -5,8 +5,6 @@
 
 namespace lattice::reactive {
 namespace {
-constexpr size_t kCompactAfter = 4096;
-
 // Heap order: std heaps put the greatest first, so "less" means "runs later".
 constexpr auto runs_later = [](const auto& a, const auto& b) {
   if (a.priority != b.priority) return a.priority > b.priority;
@@ -15,6 +13,7 @@ constexpr auto runs_later = [](const auto& a, const auto& b) {
 }  // namespace
 
 void EffectQueue::push_ranked(Lane& lane, Index effect, int32_t priority) {
+  ++ranked_;
   lane.ranked.push_back({priority, sequence_++, effect});
   std::push_heap(lane.ranked.begin(), lane.ranked.end(), runs_later);
 }
@@ -23,26 +22,23 @@ Index EffectQueue::pop_ranked(Lane& lane) noexcept {
   std::pop_heap(lane.ranked.begin(), lane.ranked.end(), runs_later);
   Index effect = lane.ranked.back().effect;
   lane.ranked.pop_back();
+  --ranked_;
   return effect;
 }
 
 Index EffectQueue::pop_from(Lane& lane) noexcept {
   if (!lane.ranked.empty() && lane.ranked.front().priority < 0) return pop_ranked(lane);
   if (lane.head == lane.fifo.size()) return lane.ranked.empty() ? 0 : pop_ranked(lane);
-  Index effect = lane.fifo[lane.head++];
-  if (lane.head == lane.fifo.size()) {
-    lane.fifo.clear();
-    lane.head = 0;
-  } else if (lane.head >= kCompactAfter && lane.head * 2 >= lane.fifo.size()) {
-    // Effects that keep triggering effects: the queue never drains, but must not grow.
-    lane.fifo.erase(lane.fifo.begin(), lane.fifo.begin() + static_cast<ptrdiff_t>(lane.head));
-    lane.head = 0;
-  }
-  return effect;
+  return pop_fifo(lane);
 }
 
-Index EffectQueue::pop() noexcept {
-  if (size_ == 0) return 0;
+// Effects that keep triggering effects: the queue never drains, but must not grow.
+void EffectQueue::compact(Lane& lane) noexcept {
+  lane.fifo.erase(lane.fifo.begin(), lane.fifo.begin() + static_cast<ptrdiff_t>(lane.head));
+  lane.head = 0;
+}
+
+Index EffectQueue::pop_ranked_first() noexcept {
   Index effect = pop_from(lanes_[static_cast<size_t>(Phase::Render)]);
   if (effect == 0 && !user_held_) effect = pop_from(lanes_[static_cast<size_t>(Phase::User)]);
   if (effect != 0) --size_;

@@ -30,7 +30,18 @@ class EffectQueue {
     }
   }
   // The next effect that may run, 0 when there is none.
-  Index pop() noexcept;
+  Index pop() noexcept {
+    if (size_ == 0) return 0;
+    if (ranked_ != 0) [[unlikely]]
+      return pop_ranked_first();
+    Lane* lane = &lanes_[0];
+    if (lane->head == lane->fifo.size()) {
+      lane = &lanes_[1];
+      if (user_held_ || lane->head == lane->fifo.size()) return 0;
+    }
+    --size_;
+    return pop_fifo(*lane);
+  }
   bool empty() const noexcept { return size_ == 0; }
   // Effects that pop() would give if nothing were added.
   size_t runnable() const noexcept;
@@ -51,11 +62,26 @@ class EffectQueue {
     size_t size() const noexcept { return fifo.size() - head + ranked.size(); }
   };
   void push_ranked(Lane& lane, Index effect, int32_t priority);
+  static Index pop_fifo(Lane& lane) noexcept {
+    Index effect = lane.fifo[lane.head++];
+    if (lane.head == lane.fifo.size()) {
+      lane.fifo.clear();
+      lane.head = 0;
+    } else if (lane.head >= kCompactAfter && lane.head * 2 >= lane.fifo.size()) [[unlikely]] {
+      compact(lane);
+    }
+    return effect;
+  }
+  static void compact(Lane& lane) noexcept;
+  Index pop_ranked_first() noexcept;
   Index pop_from(Lane& lane) noexcept;
-  static Index pop_ranked(Lane& lane) noexcept;
+  Index pop_ranked(Lane& lane) noexcept;
+
+  static constexpr size_t kCompactAfter = 4096;
 
   Lane lanes_[2];
   size_t size_ = 0;
+  size_t ranked_ = 0;  // how many of them have a priority
   uint32_t sequence_ = 0;
   bool user_held_ = false;
 };

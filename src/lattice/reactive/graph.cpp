@@ -3,6 +3,7 @@
 #include "lattice/reactive/graph.hpp"
 
 #include <algorithm>
+#include <cstddef>
 #include <mutex>
 
 namespace lattice::reactive {
@@ -13,17 +14,44 @@ std::mutex node_types_mutex;
 size_t node_types_count = 0;
 
 Computation* computation_at(Index index) noexcept { return at<Computation>(index); }
+
+// The owner of an inline link is where arithmetic puts it. The guess takes the load of `link->sub`
+// off the chain of dependent loads that a walk consists of: the check is a predicted branch.
+Computation* subscriber_of(const Link* link) noexcept {
+  const auto* guess = reinterpret_cast<const char*>(link) - offsetof(Computation, first_link);
+  if (index_of(guess) == link->sub) [[likely]] {
+    return reinterpret_cast<Computation*>(const_cast<char*>(guess));
+  }
+  return computation_at(link->sub);
+}
+
+// Its first link in read order, guessed likewise.
+Link* first_link_of(Computation* sub) noexcept {
+  if (sub->deps == index_of(&sub->first_link)) [[likely]]
+    return &sub->first_link;
+  return at<Link>(sub->deps);
+}
 }  // namespace
 
 // 2 MiB of address space, of which only the pages of types in use are ever touched.
 NodeType node_types[kNodeTypesMax];
+UpdateFunction node_updates[kNodeTypesMax];
 
 uint16_t register_node_type(const NodeType& type) {
   std::scoped_lock lock(node_types_mutex);
   LATTICE_ASSERT(node_types_count < kNodeTypesMax);
   LATTICE_ASSERT(type.bytes <= kSlotBytesMax);
   node_types[node_types_count] = type;
+  node_updates[node_types_count] = type.update;
   return static_cast<uint16_t>(node_types_count++);
+}
+
+void IndexStack::grow() {
+  const uint32_t capacity = capacity_ == 0 ? 64 : capacity_ * 2;
+  auto entries = std::make_unique<Index[]>(capacity);
+  std::copy_n(entries_.get(), size_, entries.get());
+  entries_ = std::move(entries);
+  capacity_ = capacity;
 }
 
 // --- links
@@ -34,13 +62,14 @@ void Graph::link(Node* dep, Computation* sub, Index tail, Index next) {
   // subscriber; otherwise a second link is made, once: later runs re-use both in place.
   if (dep->subs_tail != 0) {
     Link* last = at<Link>(dep->subs_tail);
-    if (last->version == context_.version && last->sub == context_.observer) return;
+    if (last->version == run_version_ && last->sub == context_.observer) return;
   }
   if (graph_of(dep) != this) {
     throw AccessError(std::string("'") + name_of(dep) + "' belongs to another runtime");
   }
-  Index index = arena_.allocate_link();
-  *at<Link>(index) = {index_of(dep), context_.observer, dep->subs_tail, 0, next, context_.version};
+  Index index =
+      tail == 0 && sub->first_link.dep == 0 ? index_of(&sub->first_link) : arena_.allocate_link();
+  *at<Link>(index) = {index_of(dep), context_.observer, dep->subs_tail, 0, next, run_version_};
   (tail != 0 ? at<Link>(tail)->next_dep : sub->deps) = index;
   (dep->subs_tail != 0 ? at<Link>(dep->subs_tail)->next_sub : dep->subs) = index;
   dep->subs_tail = index;
@@ -48,7 +77,11 @@ void Graph::link(Node* dep, Computation* sub, Index tail, Index next) {
 }
 
 void Graph::release_link(Link* link) noexcept {
-  if (walks_ != 0) {
+  if (link == &subscriber_of(link)->first_link) {
+    // No walk holds it: a computation that is being checked does not run, and one that is disposed
+    // keeps its slot until the walk is over.
+    link->dep = 0;
+  } else if (walks_ != 0) {
     late_links_.push_back(index_of(link));
   } else {
     arena_.release_link(index_of(link));
@@ -106,8 +139,10 @@ void Graph::drain_unwatched() noexcept {
 // --- marking
 
 bool Graph::is_current_link(const Link* link) const noexcept {
-  for (const RunFrame* frame = frame_; frame != nullptr; frame = frame->outer_) {
-    if (index_of(frame->node_) == link->sub) return frame->version_ == link->version;
+  uint32_t version = run_version_;
+  for (const RunRecord* run = run_; run != nullptr; run = run->outer) {
+    if (index_of(run->node) == link->sub) return version == link->version;
+    version = run->outer_version;
   }
   return false;
 }
@@ -115,11 +150,11 @@ bool Graph::is_current_link(const Link* link) const noexcept {
 // Marks everything downstream Pending and queues effects, in subscription order, depth first.
 // `inner`: the write came from a running function, so what it marks may have to be marked again.
 void Graph::propagate(Index first, bool inner) noexcept {
-  const size_t base = propagate_stack_.size();
-  const Flags mark = inner ? kPending | kRecursed : kPending;
+  const uint32_t base = propagate_stack_.size();
+  const auto mark = static_cast<Flags>(inner ? kPending | kRecursed : kPending);
   Link* link = at<Link>(first);
   for (;;) {
-    Computation* sub = computation_at(link->sub);
+    Computation* sub = subscriber_of(link);
     Flags flags = sub->flags;
     if (!(flags & (kRunning | kRecursed | kDirty | kPending))) {
       sub->flags = flags | mark;
@@ -136,13 +171,12 @@ void Graph::propagate(Index first, bool inner) noexcept {
     }
     if (flags & kWatching) notify(sub);
     if ((flags & kMutable) && sub->subs != 0) {
-      if (link->next_sub != 0) propagate_stack_.push_back(link->next_sub);
+      if (link->next_sub != 0) propagate_stack_.push(link->next_sub);
       link = at<Link>(sub->subs);
     } else if (link->next_sub != 0) {
       link = at<Link>(link->next_sub);
     } else if (propagate_stack_.size() > base) {
-      link = at<Link>(propagate_stack_.back());
-      propagate_stack_.pop_back();
+      link = at<Link>(propagate_stack_.pop());
     } else {
       return;
     }
@@ -153,7 +187,7 @@ void Graph::propagate(Index first, bool inner) noexcept {
 void Graph::shallow_propagate(Index first) noexcept {
   for (Index index = first; index != 0;) {
     Link* link = at<Link>(index);
-    Computation* sub = computation_at(link->sub);
+    Computation* sub = subscriber_of(link);
     Flags flags = sub->flags;
     if ((flags & (kPending | kDirty)) == kPending) {
       sub->flags = flags | kDirty;
@@ -166,7 +200,7 @@ void Graph::shallow_propagate(Index first) noexcept {
 void Graph::changed(Node* source) {
   for (Index index = source->subs; index != 0;) {
     Link* link = at<Link>(index);
-    Computation* sub = computation_at(link->sub);
+    Computation* sub = subscriber_of(link);
     Flags flags = sub->flags;
     sub->flags = static_cast<Flags>((flags & ~kRecursed) | kDirty);
     if (!(flags & (kDirty | kPending)) || (flags & kRecursed)) {
@@ -182,65 +216,70 @@ void Graph::changed(Node* source) {
 }
 
 void Graph::changed_later(Node* source) noexcept {
-  if (source->subs != 0) propagate(source->subs, frame_ != nullptr);
+  if (source->subs != 0) propagate(source->subs, run_ != nullptr);
 }
 
 // --- checking
+
+// A call of check_dirty in progress; only throw_cycle looks at it.
+struct Graph::CheckWalk {
+  const CheckWalk* outer;
+  const RunRecord* run;  // the run that it is part of
+  Computation* root;
+  uint32_t base;  // where its entries begin on the check stack
+};
 
 // Whether a Pending computation must run: updates its sources in read order, deepest first, and
 // stops at the first that changed. A loop: sources that are Pending themselves go on the stack.
 bool Graph::check_dirty(Computation* sub) noexcept {
   ++walks_;
-  check_stack_.push_back(sub->deps);  // so that a cycle can name the root of this walk
-  const size_t base = check_stack_.size();
+  const uint32_t base = check_stack_.size();
+  const CheckWalk walk{walk_, run_, sub, base};
+  walk_ = &walk;
   sub->flags |= kChecking;
-  Index next = sub->deps;
+  Link* link = first_link_of(sub);
+  uint32_t height = base;
   bool dirty = false;
-  while (next != 0) {
-    Link* link = at<Link>(next);
+  for (;;) {
     Node* dep = at<Node>(link->dep);
-    Flags flags = dep->flags;
+    const Flags flags = dep->flags;
     if (sub->flags & kDirty) {
       dirty = true;
-    } else if ((flags & (kMutable | kDirty)) == (kMutable | kDirty)) {
-      if (update(dep)) {
-        promote(dep);
-        dirty = true;
-      }
-    } else if ((flags & (kMutable | kPending)) == (kMutable | kPending)) {
-      check_stack_.push_back(next);
+    } else if ((flags & (kMutable | kPending | kDirty)) == (kMutable | kPending)) {
+      check_stack_.put(height++, index_of(link));
       dep->flags = flags | kChecking;
       sub = static_cast<Computation*>(dep);
-      next = sub->deps;
+      link = first_link_of(sub);
       continue;
+    } else if ((flags & (kMutable | kDirty)) == (kMutable | kDirty)) {
+      check_stack_.set_size(height);
+      if (update(dep)) {
+        promote_others(dep);
+        dirty = true;
+      }
     }
-    next = dirty ? 0 : link->next_dep;
-    if (next == 0) ascend(sub, next, base, dirty);
-  }
-  check_stack_.pop_back();
-  sub->flags &= static_cast<Flags>(~kChecking);
-  const bool must_run = dirty && !(sub->flags & kDisposed);
-  end_walk();
-  return must_run;
-}
-
-// All sources of `sub` are known: settle it and go up until one has a source left to look at.
-void Graph::ascend(Computation*& sub, Index& next, size_t base, bool& dirty) noexcept {
-  while (check_stack_.size() > base) {
-    Link* link = at<Link>(check_stack_.back());
-    check_stack_.pop_back();
-    sub->flags &= static_cast<Flags>(~kChecking);
-    if (!dirty) {
-      sub->flags &= static_cast<Flags>(~kPending);
-    } else if (!(sub->flags & kDisposed)) {
-      dirty = update(sub);
-      if (dirty) promote(sub);
+    // All that `sub` needs is known, or there is one more source to look at.
+    while (dirty || link->next_dep == 0) {
+      if (height == base) {
+        sub->flags &= static_cast<Flags>(~kChecking);
+        const bool must_run = dirty && !(sub->flags & kDisposed);
+        check_stack_.set_size(base);
+        walk_ = walk.outer;
+        end_walk();
+        return must_run;
+      }
+      link = at<Link>(check_stack_[--height]);
+      if (!dirty) {
+        sub->flags &= static_cast<Flags>(~(kPending | kChecking));
+      } else if (!(sub->flags & kDisposed)) {
+        sub->flags &= static_cast<Flags>(~kChecking);
+        check_stack_.set_size(height);
+        dirty = update(sub);
+        if (dirty) promote_others(sub);
+      }
+      sub = subscriber_of(link);
     }
-    sub = computation_at(link->sub);
-    if (!dirty && link->next_dep != 0) {
-      next = link->next_dep;
-      return;
-    }
+    link = at<Link>(link->next_dep);
   }
 }
 
@@ -253,27 +292,28 @@ void Graph::clean(Computation* memo) {
     memo->flags &= static_cast<Flags>(~kPending);
   }
   end_walk();
-  settle();
+  if (run_ == nullptr) settle();
 }
 
 void Graph::throw_cycle(const Computation* memo) const {
-  // In progress, outermost first: walks of check_dirty and running functions, interleaved.
-  std::vector<const RunFrame*> frames;
-  for (const RunFrame* frame = frame_; frame; frame = frame->outer_) frames.push_back(frame);
-  std::reverse(frames.begin(), frames.end());
+  // In progress, innermost first: each run, and before it the walks that led to it.
   std::vector<Index> path;
   auto add = [&](Index index) {
     if (path.empty() || path.back() != index) path.push_back(index);
   };
-  size_t done = 0;
-  for (const RunFrame* frame : frames) {
-    for (; done < frame->check_height_; ++done) {
-      const Link* link = at<Link>(check_stack_[done]);
-      add(link->sub);
-      if (at<Node>(link->dep)->flags & kChecking) add(link->dep);
+  const CheckWalk* walk = walk_;
+  uint32_t end = check_stack_.size();
+  const RunRecord* run = run_;
+  for (;;) {
+    for (; walk != nullptr && walk->run == run; end = walk->base, walk = walk->outer) {
+      for (uint32_t i = end; i > walk->base; --i) add(at<Link>(check_stack_[i - 1])->dep);
+      add(index_of(walk->root));
     }
-    add(index_of(frame->node_));
+    if (run == nullptr) break;
+    add(index_of(run->node));
+    run = run->outer;
   }
+  std::reverse(path.begin(), path.end());
   Index start = index_of(memo);
   auto from = std::find(path.rbegin(), path.rend(), start);
   std::string message = "cycle: ";

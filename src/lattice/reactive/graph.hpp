@@ -19,7 +19,8 @@
 //   - read:  if (g.tracking()) g.track(node);  memos first: if (needs_clean(node)) g.clean(node);
 //   - write: if (g.idle()) { store the new value; g.changed(node); }          (also when no subs)
 //            else { store it aside; g.changed_later(node); }  -> update() must commit it on demand;
-//   - run inside update(): RunFrame frame(g, node); if (frame.prepare()) call it; frame.finish();
+//   - run inside update(): RunRecord record; RunFrame frame(g, node, record);
+//     if (frame.prepare()) { call it, never throwing }  frame.finish();
 //   - handles: handle_of(node), and node_of(handle), which is null once the node was disposed;
 //   - g.dispose(node); g.name_node(node, "x"); g.set_error(node, e) / clear_error(node).
 //
@@ -32,6 +33,7 @@
 #include <cstdint>
 #include <exception>
 #include <functional>
+#include <memory>
 #include <string>
 #include <string_view>
 #include <unordered_map>
@@ -71,22 +73,25 @@ struct Node {
   Index subs_tail;
 };
 
-struct Computation : Node {
-  Index deps;
-  Index deps_tail;  // while running: the last source read so far
-  Index owned;      // newest child
-  Index owner;
-};
-
 struct Link {
-  Index dep;
+  Index dep;  // 0 in an inline link that is not in use
   Index sub;
   Index prev_sub;
   Index next_sub;
   Index next_dep;
   uint32_t version;  // id of the run that last read through this link
 };
-static_assert(sizeof(Node) == 24 && sizeof(Computation) == 40 && sizeof(Link) == 24);
+
+// The link to the first source lies in the computation itself: most have no other, it shares the
+// cache line, and the walks can guess a subscriber's address from its link's (subscriber_of).
+struct Computation : Node {
+  Index deps;
+  Index deps_tail;  // while running: the last source read so far
+  Index owned;      // newest child
+  Index owner;
+  Link first_link;
+};
+static_assert(sizeof(Node) == 24 && sizeof(Computation) == 64 && sizeof(Link) == 24);
 
 struct NodeHandle {
   Index index = 0;
@@ -114,20 +119,59 @@ struct NodeType {
 };
 uint16_t register_node_type(const NodeType& type);
 [[gnu::visibility("hidden")]] extern NodeType node_types[];
+// NodeType::update by type, on its own: the one entry that the walks need.
+using UpdateFunction = bool (*)(Graph&, Node*) noexcept;
+[[gnu::visibility("hidden")]] extern UpdateFunction node_updates[];
 
 // True when a memo cannot be read as it is: stale, disposed, or in a cycle.
 inline bool needs_clean(const Node* node) noexcept {
   return (node->flags & (kDirty | kPending | kRunning | kChecking)) != 0;
 }
+// False on the way that nearly every read of a memo takes.
+inline bool needs_care(const Node* node) noexcept {
+  return (node->flags & (kDirty | kPending | kRunning | kChecking | kError)) != 0;
+}
+
+namespace internal {
+[[gnu::visibility("hidden")]] extern constinit thread_local Graph* current_graph
+    [[gnu::tls_model("initial-exec")]];
+}
 
 // What a read or a creation attaches to.
 struct Context {
   Index observer = 0;  // 0: untracked
-  uint32_t version = 0;
   Index owner = 0;
 };
 
 class RunFrame;
+struct RunRecord;
+
+// std::vector without the parts that a walk's inner loop need not pay for.
+class IndexStack {
+ public:
+  void push(Index index) {
+    if (size_ == capacity_) [[unlikely]]
+      grow();
+    entries_[size_++] = index;
+  }
+  Index pop() noexcept { return entries_[--size_]; }
+  // For a walk that keeps the size in a register: put at it, tell it before others push.
+  void put(uint32_t position, Index index) {
+    if (position == capacity_) [[unlikely]]
+      grow();
+    entries_[position] = index;
+  }
+  void set_size(uint32_t size) noexcept { size_ = size; }
+  uint32_t size() const noexcept { return size_; }
+  Index operator[](uint32_t position) const noexcept { return entries_[position]; }
+
+ private:
+  void grow();
+
+  std::unique_ptr<Index[]> entries_;
+  uint32_t size_ = 0;
+  uint32_t capacity_ = 0;
+};
 
 class Graph {
  public:
@@ -139,9 +183,12 @@ class Graph {
   Graph& operator=(const Graph&) = delete;
 
   // This thread's current graph; its default runtime's on first use.
-  static Graph& current();
+  static Graph& current() {
+    Graph* graph = current_fast();
+    return graph->root_ != 0 ? *graph : make_default();
+  }
   // Never null: without a runtime an empty stand-in that tracks nothing.
-  static Graph* current_fast() noexcept;
+  static Graph* current_fast() noexcept { return internal::current_graph; }
   // Puts a graph in front on this thread (null: none); returns the one before.
   static Graph* make_current(Graph* graph) noexcept;
 
@@ -183,7 +230,7 @@ class Graph {
     if (next != 0) {
       Link* reused = at<Link>(next);
       if (reused->dep == dep_index) {
-        reused->version = context_.version;
+        reused->version = run_version_;
         sub->deps_tail = next;
         return;
       }
@@ -195,7 +242,7 @@ class Graph {
 
   // --- writes
   // Nothing runs and no batch is open: a new value can be committed at once.
-  bool idle() const noexcept { return (batch_depth_ | flushing_) == 0 && frame_ == nullptr; }
+  bool idle() const noexcept { return (batch_depth_ | flushing_) == 0 && run_ == nullptr; }
   // REQUIRES: idle(). The committed value differs: mark subscribers Dirty and run effects.
   void changed(Node* source);
   // The pending value differs from what readers saw: mark; effects run when things settle.
@@ -203,6 +250,10 @@ class Graph {
   // A source updated on the way of a read: its Pending subscribers become Dirty.
   void promote(Node* source) noexcept {
     if (source->subs != 0) shallow_propagate(source->subs);
+  }
+  // The same for a walk that came from one of the subscribers and needs no telling.
+  void promote_others(Node* source) noexcept {
+    if (source->subs != source->subs_tail) shallow_propagate(source->subs);
   }
 
   // --- effects
@@ -240,6 +291,9 @@ class Graph {
 
  private:
   friend class RunFrame;
+  struct CheckWalk;
+
+  static Graph& make_default();  // runtime.cpp
 
   struct Extra {
     std::string name;
@@ -258,9 +312,8 @@ class Graph {
   void propagate(Index first, bool inner) noexcept;
   void shallow_propagate(Index first) noexcept;
   bool check_dirty(Computation* sub) noexcept;
-  void ascend(Computation*& sub, Index& next, size_t base, bool& dirty) noexcept;
   bool is_current_link(const Link* link) const noexcept;
-  bool update(Node* node) noexcept { return node_types[node->type].update(*this, node); }
+  bool update(Node* node) noexcept { return node_updates[node->type](*this, node); }
   [[noreturn]] void throw_cycle(const Computation* memo) const;
 
   // ownership.cpp
@@ -284,16 +337,18 @@ class Graph {
   [[noreturn]] void give_up(Computation* effect);
 
   Context context_;
-  uint32_t version_ = 0;
+  uint32_t run_version_ = 0;  // id of the observer's run
+  uint32_t version_ = 0;      // the newest id
   uint32_t batch_depth_ = 0;
   uint32_t flushing_ = 0;
-  uint32_t walks_ = 0;  // check_dirty calls in progress: links and nodes must stay readable
-  RunFrame* frame_ = nullptr;
+  uint32_t walks_ = 0;  // above 0 links and nodes must stay readable
+  const RunRecord* run_ = nullptr;
+  const CheckWalk* walk_ = nullptr;
   Index root_ = 0;
   Arena arena_;
   EffectQueue queue_;
-  std::vector<Index> propagate_stack_;
-  std::vector<Index> check_stack_;
+  IndexStack propagate_stack_;
+  IndexStack check_stack_;
   std::vector<Index> unwatched_;
   std::vector<Index> late_nodes_;
   std::vector<Index> late_links_;
@@ -305,26 +360,29 @@ class Graph {
   explicit Graph(StandIn) noexcept;  // what current_fast() gives when there is none
 };
 
-namespace internal {
-[[gnu::visibility("hidden")]] extern constinit thread_local Graph* current_graph
-    [[gnu::tls_model("initial-exec")]];
-}
-
-inline Graph* Graph::current_fast() noexcept { return internal::current_graph; }
-
 // One run of a computation: observer and owner are the node from construction until finish().
+// The record is what others may look at while it runs. It is an object of its own so that the frame
+// itself stays in registers: a store and re-load of the saved context in every update of a chain is
+// what the next update would wait for.
+struct RunRecord {
+  const RunRecord* outer;
+  Computation* node;
+  uint32_t outer_version;
+};
+
 class RunFrame {
  public:
-  RunFrame(Graph& graph, Computation* node) noexcept
+  RunFrame(Graph& graph, Computation* node, RunRecord& record) noexcept
       : graph_(graph),
-        outer_(graph.frame_),
         node_(node),
+        outer_(graph.run_),
         saved_(graph.context_),
-        version_(++graph.version_),
-        check_height_(static_cast<uint32_t>(graph.check_stack_.size())) {
-    graph.frame_ = this;
+        saved_version_(graph.run_version_) {
+    record = {outer_, node, saved_version_};
+    graph.run_ = &record;
     Index index = index_of(node);
-    graph.context_ = {index, version_, index};
+    graph.context_ = {index, index};
+    graph.run_version_ = ++graph.version_;
     node->deps_tail = 0;
     node->flags = static_cast<Flags>((node->flags & ~(kDirty | kPending | kRecursed)) | kRunning);
   }
@@ -333,8 +391,9 @@ class RunFrame {
 
   // Disposes what the last run made. Returns false when that disposed the node itself.
   [[nodiscard]] bool prepare() noexcept {
-    if (node_->flags & kOwns) [[unlikely]]
-      graph_.dispose_owned(node_);
+    if (!(node_->flags & kOwns)) [[likely]]
+      return true;
+    graph_.dispose_owned(node_);
     return !(node_->flags & kDisposed);
   }
 
@@ -344,25 +403,25 @@ class RunFrame {
   // Drops the sources that were not read again. Returns false when the node disposed itself: then
   // it must not be touched any more.
   bool finish() noexcept {
-    graph_.frame_ = outer_;
+    graph_.run_ = outer_;
     graph_.context_ = saved_;
-    node_->flags &= static_cast<Flags>(~kRunning);
+    graph_.run_version_ = saved_version_;
+    const Flags flags = node_->flags & static_cast<Flags>(~kRunning);
+    node_->flags = flags;
     Index rest = node_->deps_tail != 0 ? at<Link>(node_->deps_tail)->next_dep : node_->deps;
     if (rest != 0) graph_.purge(node_);
-    if (!(node_->flags & kDisposed)) [[likely]]
+    if (!(flags & kDisposed)) [[likely]]
       return true;
     graph_.finish(node_);
     return false;
   }
 
  private:
-  friend class Graph;
   Graph& graph_;
-  RunFrame* outer_;
   Computation* node_;
+  const RunRecord* outer_;
   Context saved_;
-  uint32_t version_;
-  uint32_t check_height_;
+  uint32_t saved_version_;
 };
 
 }  // namespace lattice::reactive

@@ -54,7 +54,8 @@ struct MemoNode : MemoBase<T> {
 
   static bool update(Graph& graph, Node* node) noexcept {
     auto* self = static_cast<MemoNode*>(node);
-    RunFrame frame(graph, self);
+    RunRecord record;
+    RunFrame frame(graph, self, record);
     bool changed = true;
     if (frame.prepare()) {
       ++self->runs;
@@ -71,27 +72,23 @@ struct MemoNode : MemoBase<T> {
   bool recompute(RunFrame& frame) {
     T next = function();
     if constexpr (!kComparesPlainly<T, Equal>) frame.stop_tracking();
-    if (!(this->flags & (kHasValue | kError))) [[unlikely]] {
-      new (&this->value) T(std::move(next));
-      this->flags |= kHasValue;
-      return true;
+    if ((this->flags & (kHasValue | kError)) != kHasValue) [[unlikely]] {
+      return store_news(std::move(next));
     }
-    if (this->flags & kError) [[unlikely]]
-      return recover(std::move(next));
     if (equal(this->value, next)) return false;
     this->value = std::move(next);
     return true;
   }
 
-  // After an error any value is news.
-  bool recover(T next) {
-    graph_of(this)->clear_error(this);
+  // The first value, and the first after an error.
+  bool store_news(T next) {
     if (this->flags & kHasValue) {
       this->value = std::move(next);
     } else {
       new (&this->value) T(std::move(next));
       this->flags |= kHasValue;
     }
+    if (this->flags & kError) graph_of(this)->clear_error(this);
     return true;
   }
 
@@ -144,14 +141,22 @@ class Memo {
   const T* read(bool track) const {
     Node* node = live();
     Graph* graph = Graph::current_fast();
-    if (reactive::needs_clean(node)) {
+    if (reactive::needs_care(node)) [[unlikely]]
+      return read_with_care(node, track);
+    if (track && graph->tracking()) graph->track(node);
+    return &node->value;
+  }
+
+  const T* read_with_care(Node* node, bool track) const {
+    Graph* graph = Graph::current_fast();
+    if (reactive::graph_of(node) != graph) [[unlikely]]
       graph = enter(node);
+    if (reactive::needs_clean(node)) {
       graph->clean(node);
       node = live();
     }
     if (track && graph->tracking()) graph->track(node);
-    if (node->flags & reactive::kError) [[unlikely]]
-      reactive::rethrow_error(*graph, node);
+    if (node->flags & reactive::kError) reactive::rethrow_error(*graph, node);
     return &node->value;
   }
 

@@ -23,7 +23,7 @@ uint16_t root_type() {
 Graph::Graph() : arena_(*this) {
   Index index = arena_.allocate_node(sizeof(Computation));
   auto* node = at<Computation>(index);
-  *node = Computation{{0, root_type(), node->generation, 0, 0, 0, 0}, 0, 0, 0, 0};
+  *node = Computation{{0, root_type(), node->generation, 0, 0, 0, 0}, 0, 0, 0, 0, {}};
   root_ = context_.owner = index;
 }
 
@@ -51,7 +51,7 @@ Node* Graph::create(uint16_t type, Flags flags) {
   node->type = type;
   node->subs = node->subs_tail = 0;
   if (description.is_computation) {
-    node->deps = node->deps_tail = node->owned = 0;
+    node->deps = node->deps_tail = node->owned = node->first_link.dep = 0;
   }
   adopt(node);
   if (description.is_computation) static_cast<Computation*>(node)->owner = node->prev_owned;
@@ -105,7 +105,7 @@ void Graph::dispose(Node* node) noexcept {
   if (node->flags & kDisposed) return;
   Node* first = node;
   while (!(first->flags & kFirstOwned)) first = at<Node>(first->prev_owned);
-  Context saved = std::exchange(context_, {0, context_.version, living_owner(first->prev_owned)});
+  Context saved = std::exchange(context_, {0, living_owner(first->prev_owned)});
   ++batch_depth_;
   dispose_tree(node);
   --batch_depth_;
@@ -120,7 +120,7 @@ void Graph::dispose(Node* node) noexcept {
 // Children go with their cleanups as if by dispose(), but the owner lives on.
 void Graph::dispose_owned(Computation* owner) noexcept {
   Index living = owner->owner != 0 ? living_owner(owner->owner) : index_of(owner);
-  Context saved = std::exchange(context_, {0, context_.version, living});
+  Context saved = std::exchange(context_, {0, living});
   ++batch_depth_;
   while (owner->owned != 0) dispose_tree(at<Node>(owner->owned));
   --batch_depth_;

@@ -34,11 +34,7 @@ Graph* Graph::make_current(Graph* graph) noexcept {
   return previous == &stand_in.graph ? nullptr : previous;
 }
 
-Graph& Graph::current() {
-  if (internal::current_graph == &stand_in.graph) [[unlikely]]
-    return Runtime::current().graph();
-  return *internal::current_graph;
-}
+Graph& Graph::make_default() { return Runtime::current().graph(); }
 
 }  // namespace reactive
 

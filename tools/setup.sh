@@ -26,6 +26,14 @@ step() {
 }
 
 have() { command -v "$1" >/dev/null 2>&1; }
+# says PATTERN COMMAND...: its whole output is read first, since a pipe that grep closes early
+# makes the command fail under pipefail.
+says() {
+  local pattern=$1 output
+  shift
+  output=$("$@" 2>/dev/null) || true
+  grep -qiE -- "$pattern" <<<"$output"
+}
 hash_of() { cat "$@" 2>/dev/null | sha256sum | cut -c1-16; }
 
 # --- system packages -----------------------------------------------------------------------------
@@ -39,7 +47,7 @@ need() { apt_missing+=("$@"); }   # Notes packages to install; install_missing d
 
 apt_updated=false
 apt_update() {
-  $apt_updated || as_root apt-get update -q
+  $apt_updated || as_root apt-get update -q || return 1
   apt_updated=true
 }
 
@@ -47,19 +55,22 @@ apt_install() {
   as_root env DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-install-recommends "$@"
 }
 
-# Whether the system's package lists have it. A "no" is kept in build/, so that it is asked once.
+# Whether the system's package lists have it. A "no" of fresh lists is kept in build/, so that it
+# is asked once.
 apt_offers() {
   have apt-cache || return 1
   [ ! -e "build/setup/no-$1" ] || return 1
   if in_package_lists "$1"; then return 0; fi
+  can_be_root || return 1
   say "Looking for the package $1 ..."
-  if can_be_root && apt_update >/dev/null 2>&1 && in_package_lists "$1"; then return 0; fi
+  apt_update >/dev/null 2>&1 || return 1
+  if in_package_lists "$1"; then return 0; fi
   mkdir -p build/setup
   : >"build/setup/no-$1"
   return 1
 }
 
-in_package_lists() { apt-cache policy "$1" 2>/dev/null | grep -q 'Candidate: [0-9]'; }
+in_package_lists() { says 'Candidate: [0-9]' apt-cache policy "$1"; }
 can_be_root() { [ "$(id -u)" -eq 0 ] || have sudo; }
 
 install_missing() {
@@ -107,7 +118,7 @@ need_boost() {
 clang_tool() {
   local name
   for name in "$1-19" "$1"; do
-    if have "$name" && "$name" --version 2>/dev/null | grep -q 'version 19\.'; then echo "$name"; return; fi
+    if have "$name" && says 'version 19\.' "$name" --version; then echo "$name"; return; fi
   done
   return 1
 }
@@ -119,7 +130,7 @@ find_chromium() {
   for candidate in ${LATTICE_CHROMIUM:-} chromium chromium-browser google-chrome-stable google-chrome; do
     have "$candidate" || continue
     case "$(readlink -f "$(command -v "$candidate")")" in */snap*) continue ;; esac
-    if timeout 20 "$candidate" --version 2>/dev/null | grep -qiE '^(chromium|google chrome) [0-9]'; then
+    if says '^(chromium|google chrome) [0-9]' timeout 20 "$candidate" --version; then
       command -v "$candidate"
       return
     fi
@@ -153,7 +164,7 @@ setup_test_tools() {
 # Browser checks are skipped, with a line that says so, where no Chromium can be had.
 setup_chromium() {
   if ! find_chromium >/dev/null && apt_offers chromium &&
-    ! apt-cache policy chromium | grep -qE 'Candidate: .*(snap|ubuntu)'; then
+    ! says 'Candidate: .*(snap|ubuntu)' apt-cache policy chromium; then
     need chromium
     install_missing
   fi
@@ -226,7 +237,7 @@ configure() {
 build() {
   local preset=$1 title=$2
   shift 2
-  if ninja -C "build/$preset" -n "$@" 2>/dev/null | grep -q 'no work to do'; then return 0; fi
+  if says 'no work to do' ninja -C "build/$preset" -n "$@"; then return 0; fi
   step "$title" cmake --build --preset "$preset" --target "$@"
 }
 

@@ -49,6 +49,7 @@ void Session::segment(const std::function<void()>& fn) {
   RuntimeEntry entry(runtime_);
   Session* outer = std::exchange(current_session, this);
   in_segment_ = true;
+  if (segment_begins_) segment_begins_();
   try {
     batch(fn);
   } catch (...) {

@@ -47,6 +47,8 @@ class Session final : private LiveTreeHost {
   Session& operator=(const Session&) = delete;
 
   Runtime& runtime() { return runtime_; }
+  // Called at the start of each segment, with the runtime current; empty to end it.
+  void on_segment(std::function<void()> begins) { segment_begins_ = std::move(begins); }
   // The session whose segment runs on this thread, or null.
   static Session* current() noexcept;
 
@@ -100,6 +102,7 @@ class Session final : private LiveTreeHost {
   LiveTree tree_;
   vdom::FrameEncoder encoder_;
   SendFrame send_;
+  std::function<void()> segment_begins_;
   std::string title_;
   uint32_t node_count_ = 0;
   bool painted_ = false;

@@ -8,13 +8,13 @@
 
 #include <memory>
 #include <string>
-#include <unordered_map>
 #include <utility>
 #include <vector>
 
 #include "lattice/app/app_actor.hpp"
 #include "lattice/app/server.hpp"
 #include "lattice/app/ui_host.hpp"
+#include "reactive.hpp"
 #include "session_state.hpp"
 #include "ui.hpp"
 
@@ -62,6 +62,28 @@ void run_segment(const std::function<void()>& segment) {
   segment();
 }
 
+std::exception_ptr to_exception_ptr(PyObject* exception) {
+  try {
+    raise_again(Py_NewRef(exception));
+    throw nb::python_error();
+  } catch (...) {
+    return std::current_exception();
+  }
+}
+
+// The app's own thread, as the signals of scope="app" see it.
+class PyAppActor final : public AppActor {
+ public:
+  bool post(std::function<void()> message) override { return actor_.post(std::move(message)); }
+  bool post_and_wait(std::function<void()> message, std::chrono::milliseconds timeout) override {
+    return actor_.post_and_wait(std::move(message), timeout);
+  }
+  void stop() { actor_.stop(); }
+
+ private:
+  app::AppActor actor_{{}, log_from_server};
+};
+
 class PyServer {
  public:
   PyServer(nb::callable make_root, std::string title, std::string language, std::string host,
@@ -91,6 +113,7 @@ class PyServer {
   }
 
   ~PyServer() {
+    stop();
     nb::gil_scoped_release release;
     server_.reset();
   }
@@ -99,12 +122,17 @@ class PyServer {
 
   // The GIL is released around everything that may wait for a segment.
   void start() {
+    set_app_actor(actor_);
     nb::gil_scoped_release release;
     server_->start();
   }
   void stop() {
-    nb::gil_scoped_release release;
-    server_->stop();
+    {
+      nb::gil_scoped_release release;
+      server_->stop();
+      actor_->stop();
+    }
+    if (app_actor() == actor_) set_app_actor(nullptr);
   }
   uint16_t port() const { return server_->port(); }
   std::string url() const { return server_->url(); }
@@ -116,14 +144,33 @@ class PyServer {
     options.page = {std::move(title), std::move(language)};
     options.describe = describe;
     options.log = [](const std::string& message) { log_to_python("error", message); };
-    options.opened = [](ui::Session& session, const app::SessionRequest& request) {
-      open_session_state(session, request.id, request_object(request));
-    };
+    options.opened = open_session;
     options.make_root = [this](ui::Session&, const app::SessionRequest&) {
       return make_component(make_root_());
     };
-    options.closed = [](ui::Session& session) { close_session_state(session); };
+    options.closed = close_session;
     return options;
+  }
+
+  static void open_session(ui::Session& session, const app::SessionRequest& request) {
+    auto* state = new SessionState(session.runtime());  // runtime.host points to it
+    nb::object type = nb::module_::import_("lattice.server").attr("Session");
+    state->set_object(type(request.id, request_object(request)).ptr());
+    state->on_flush = [&session] { session.flush(); };
+    state->on_error = [&session](PyObject* exception, const char* name) {
+      session.report_error(to_exception_ptr(exception), nullptr, name);
+      return true;
+    };
+    session.on_segment([state] { state->begin_segment(); });
+    state->begin_segment();
+    state->start();
+  }
+
+  static void close_session(ui::Session& session) {
+    session.on_segment({});
+    auto* state = static_cast<SessionState*>(session.runtime().host);
+    state->dispose();
+    delete state;
   }
 
   static nb::object request_object(const app::SessionRequest& request) {
@@ -145,6 +192,7 @@ class PyServer {
 
   nb::callable make_root_;
   nb::callable on_slow_;
+  std::shared_ptr<PyAppActor> actor_ = std::make_shared<PyAppActor>();
   std::unique_ptr<app::Server> server_;
 };
 

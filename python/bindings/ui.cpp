@@ -1,16 +1,15 @@
 // SPDX-License-Identifier: MIT
 #include "ui.hpp"
 
-#include <nanobind/stl/pair.h>
 #include <nanobind/stl/string.h>
 #include <nanobind/stl/vector.h>
 
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
 
-#include "lattice/base/error.hpp"
-#include "lattice/ui/session.hpp"
+#include "reactive.hpp"
 #include "session_state.hpp"
 #include "vdom.hpp"
 
@@ -77,10 +76,10 @@ class PyBinding final : public ui::Binding {
  private:
   nb::object read() const {
     if (is_bound_) return source_.attr("read")();
-    if (is_readable(source_.ptr())) {
-      return nb::steal(read_tracked(source_.ptr()));
-    }
-    return source_();
+    if (!is_readable(source_.ptr())) return source_();
+    PyObject* value = read_tracked(source_.ptr());
+    if (value == nullptr) throw nb::python_error();
+    return nb::steal(value);
   }
 
   nb::object source_;
@@ -296,13 +295,4 @@ std::unique_ptr<ui::Component> make_component(nb::object element) {
 
 }  // namespace lattice::python
 
-void bind_ui(nb::module_& module) {
-  module.def(
-      "flush_session",
-      [] {
-        lattice::ui::Session* session = lattice::ui::Session::current();
-        if (session != nullptr) session->flush();
-        return session != nullptr;
-      },
-      "Sends what is there, in the middle of a handler. Returns whether a session is current.");
-}
+void bind_ui(nb::module_&) {}

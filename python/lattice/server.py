@@ -22,7 +22,7 @@ from typing import Any
 from lattice import _core
 from lattice.component import Component, ComponentElement
 
-__all__ = ["LatticeApp", "Request", "loading_app", "run_app"]
+__all__ = ["LatticeApp", "Request", "Session", "loading_app", "run_app"]
 
 _log = logging.getLogger("lattice")
 
@@ -49,6 +49,27 @@ class Request:
     address: str
     user_agent: str
     headers: dict[str, str]
+
+
+class Session:
+    """One visitor's open page: what `lattice.session` returns.
+
+    Attributes
+    ----------
+    id : str
+        Random; not a secret.
+    request : Request
+        What opened the page.
+    """
+
+    __slots__ = ("id", "request")
+
+    def __init__(self, id: str, request: Request) -> None:
+        self.id = id
+        self.request = request
+
+    def __repr__(self) -> str:
+        return f"<Session {self.id}>"
 
 
 class LatticeApp:

@@ -5,7 +5,7 @@
 keywords attributes. The builders and all their checks are native (``python/bindings/vdom.cpp``);
 this file is the table of names. A name that Python or its builtins have taken ends in an underscore
 (``input_``, ``del_``, ``map_``), a name in camel case is spelled with underscores (``clip_path``),
-and the SVG element ``text`` is ``svg_text``. ``element("wa-button", ...)`` builds any other element.
+and the SVG element ``text`` is ``svg_text``. ``element("wa-button")`` builds any other element.
 
 Attributes: ``class_`` (text, a list, or a dict of switches), ``style`` (text or a dict), ``for_``,
 ``data_x``, ``aria_x``, ``http_equiv`` (underscores become hyphens), ``on_click`` (a function).

@@ -344,7 +344,7 @@ constexpr Hazard kHazards[] = {
 };
 
 bool has_word(std::string_view words, std::string_view word) {
-  return words.find(" " + std::string(word) + " ") != std::string_view::npos;
+  return words.find(std::string(" ").append(word).append(" ")) != std::string_view::npos;
 }
 
 }  // namespace
@@ -369,8 +369,9 @@ std::optional<std::string> nesting_hazard(std::string_view parent, std::string_v
     cure = "the browser does not keep it in a page's body";
   }
   if (cure.empty()) return std::nullopt;
-  return "<" + std::string(child) + "> directly in <" + std::string(parent) +
-         ">: " + std::string(cure);
+  std::string message("<");
+  message.append(child).append("> directly in <").append(parent).append(">: ").append(cure);
+  return message;
 }
 
 }  // namespace lattice::vdom

@@ -34,10 +34,11 @@ Op op_of(AttributeKind kind) noexcept {
 }
 
 // A fresh element is without the attribute anyway; only a custom element may want to hear `false`.
-bool skip_on_new_element(std::string_view tag, AttributeKind kind, const Value& value) noexcept {
-  if (kind == AttributeKind::InputValue) return std::holds_alternative<std::nullptr_t>(value);
+bool skip_on_new_element(std::string_view tag, AttributeKind kind, const Attribute& attr) {
+  if (kind == AttributeKind::InputValue) return std::holds_alternative<std::nullptr_t>(attr.value);
   const bool is_custom = tag.find('-') != std::string_view::npos;
-  return is_absent(value) && !(kind == AttributeKind::Property && is_custom);
+  if (kind == AttributeKind::Property && is_custom) return false;
+  return is_absent(wire_value(kind, attr.name, attr.value));
 }
 
 // Children with fragments opened up: what the wire counts.
@@ -310,7 +311,7 @@ void FrameEncoder::attributes(const VNode& node, const ListenResolver& resolve) 
   for (const Attribute& attr : node.attrs) {
     check_attribute(attr.name, attr.value);
     const AttributeKind kind = attribute_kind(node.tag, attr.name);
-    if (skip_on_new_element(node.tag, kind, attr.value)) continue;
+    if (skip_on_new_element(node.tag, kind, attr)) continue;
     const size_t pass = kind == AttributeKind::Attribute    ? 0
                         : kind == AttributeKind::InputValue ? 2
                                                             : 1;

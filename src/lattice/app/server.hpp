@@ -27,28 +27,28 @@ namespace lattice::app {
 
 // Files below `folder` are served under `prefix` ("/static" serves "/static/a.png" from "a.png").
 struct StaticDirectory {
-  std::string prefix;
-  std::string folder;
+  std::string prefix = {};
+  std::string folder = {};
 };
 
 struct ServerOptions {
   std::string host = "127.0.0.1";
   uint16_t port = 8000;  // 0 = any free one, see Server::port()
-  std::string ssl_cert;  // PEM files; both or neither
-  std::string ssl_key;
+  std::string ssl_cert = {};  // PEM files; both or neither
+  std::string ssl_key = {};
   bool dev = false;
 
   // Host names beside the bind address that a request may name, "example.org" (any port) or
   // "example.org:8443"; "*" allows all. Empty: loopback binds accept only loopback names (against DNS
   // rebinding), others accept any.
-  std::vector<std::string> allowed_hosts;
+  std::vector<std::string> allowed_hosts = {};
   // Origins that may open a socket beside the page's own, in full: "https://example.org".
-  std::vector<std::string> allowed_origins;
+  std::vector<std::string> allowed_origins = {};
 
   // The browser runtime's bytes; URLs and caching follow from their hash.
-  std::string client_script;
-  std::string client_style;
-  std::vector<StaticDirectory> static_dirs;
+  std::string client_script = {};
+  std::string client_style = {};
+  std::vector<StaticDirectory> static_dirs = {};
 
   unsigned io_threads = 2;
   unsigned handler_threads_max = 64;
@@ -72,10 +72,10 @@ struct ServerOptions {
   std::chrono::milliseconds drain_timeout{5'000};
   std::chrono::milliseconds watchdog{1'000};  // 0 = off
 
-  AroundSegment around_segment;
+  AroundSegment around_segment = {};
   // On the watchdog's thread, once per slow segment.
-  std::function<void(const SlowSegment&)> on_slow_segment;
-  Log log;  // empty = standard error, from Info on
+  std::function<void(const SlowSegment&)> on_slow_segment = {};
+  Log log = {};  // empty = standard error, from Info on
 };
 
 struct ServerStats {

@@ -112,7 +112,6 @@ class Listener::Implementation : public std::enable_shared_from_this<Listener::I
     }
     Place(Place&& other) noexcept = default;
     Place& operator=(Place&&) = delete;
-    Implementation& owner() const { return *owner_; }
     std::shared_ptr<Implementation> share() const { return owner_; }
     void hold(std::weak_ptr<Severable> connection) const {
       owner_->hold(id_, std::move(connection));
@@ -153,7 +152,6 @@ class Listener::Implementation : public std::enable_shared_from_this<Listener::I
   std::condition_variable changed_;
   std::unordered_map<uint64_t, std::weak_ptr<Severable>> connections_;
   uint64_t next_id_ = 1;
-  size_t io_running_ = 0;
   bool started_ = false;
   bool stopped_ = false;
   std::atomic<bool> retiring_{false};
@@ -168,13 +166,14 @@ class Listener::Implementation::WebSocket final : public MessageSink,
  public:
   WebSocket(Place place, AnyStream stream, std::shared_ptr<MessageHandler> handler)
       : place_(std::move(place)),
-        owner_(place_.owner()),
+        share_(place_->share()),
+        owner_(*share_),
         stream_(std::move(stream)),
         executor_(stream_.next_layer().get_executor()),
         deadline_(executor_),
         handler_(std::move(handler)) {}
 
-  void hold_place() { place_.hold(weak_from_this()); }
+  void hold_place() { place_->hold(weak_from_this()); }
   void accept(http::request<http::string_body> request);
   void send(Message message) override;
   void close(CloseReason reason) override;
@@ -200,9 +199,13 @@ class Listener::Implementation::WebSocket final : public MessageSink,
   void begin_close(CloseReason reason);
   void send_close();
   void finish(const CloseReason& reason);
+  void linger();
+  void discard();
+  void leave();
   CloseReason reason_of(error_code error);
 
-  Place place_;
+  std::optional<Place> place_;  // until the end of the connection; sinks may be kept longer
+  const std::shared_ptr<Implementation> share_;
   Implementation& owner_;
   websocket::stream<AnyStream, false> stream_;
   const StrandExecutor executor_;
@@ -239,8 +242,7 @@ void Listener::Implementation::WebSocket::accept(http::request<http::string_body
       if (error.category() == websocket::make_error_code(websocket::error::closed).category()) {
         ++self->owner_.counters_.protocol_errors;
       }
-      self->stream_.next_layer().cut();
-      return;
+      return self->leave();
     }
     self->is_open_ = true;
     ++self->owner_.counters_.sockets;
@@ -355,10 +357,36 @@ void Listener::Implementation::WebSocket::send_close() {
 void Listener::Implementation::WebSocket::finish(const CloseReason& reason) {
   if (!std::exchange(is_open_, false)) return;
   --owner_.counters_.sockets;
-  deadline_.cancel();
   queue_.resize(is_writing_ && !queue_.empty() ? 1 : 0);
   std::shared_ptr<MessageHandler> handler = std::move(handler_);
   handler->on_close(closing_ ? *closing_ : reason);
+  // Lost: nobody is left to linger for.
+  if (reason.code == 1006) return leave();
+  linger();
+}
+
+// The peer may still have to read our close frame: closing over its unread bytes would reset that away.
+void Listener::Implementation::WebSocket::linger() {
+  deadline_.expires_after(kLingerTimeout);
+  deadline_.async_wait([self = shared_from_this()](error_code error) {
+    if (!error) self->leave();
+  });
+  discard();
+}
+
+void Listener::Implementation::WebSocket::discard() {
+  buffer_.consume(buffer_.size());
+  stream_.next_layer().socket().async_read_some(
+      buffer_.prepare(kReadBytes), [self = shared_from_this()](error_code error, size_t) {
+        if (error) return self->leave();
+        self->discard();
+      });
+}
+
+void Listener::Implementation::WebSocket::leave() {
+  deadline_.cancel();
+  stream_.next_layer().cut();
+  place_.reset();
 }
 
 CloseReason Listener::Implementation::WebSocket::reason_of(error_code error) {
@@ -386,7 +414,7 @@ class Listener::Implementation::Connection final
  public:
   Connection(Place place, TcpSocket socket, asio::ssl::context* tls)
       : place_(std::move(place)),
-        share_(place_.share()),
+        share_(place_->share()),
         owner_(*share_),
         stream_(std::move(socket), tls),
         executor_(stream_.get_executor()),
@@ -436,7 +464,7 @@ class Listener::Implementation::Connection final
   void discard();
   void upgrade(std::shared_ptr<MessageHandler> handler);
 
-  Place place_;  // moves on with an upgrade; an exchange may keep this object longer
+  std::optional<Place> place_;  // until the end; an exchange may keep this object longer
   const std::shared_ptr<Implementation> share_;
   Implementation& owner_;
   AnyStream stream_;
@@ -490,7 +518,7 @@ void Listener::Implementation::Connection::start() {
   error_code error;
   stream_.socket().set_option(tcp::no_delay(true), error);
   auto endpoint = stream_.socket().remote_endpoint(error);
-  if (error) return;  // gone already
+  if (error) return cut_now();  // gone already
   remote_address_ = endpoint.address().to_string();
   arm(owner_.options_.header_timeout);
   if (!stream_.is_tls()) return read_more();
@@ -520,6 +548,7 @@ void Listener::Implementation::Connection::cut_now() {
   ++deadline_turn_;
   deadline_.cancel();
   stream_.cut();
+  place_.reset();
 }
 
 void Listener::Implementation::Connection::next_request() {
@@ -730,8 +759,9 @@ void Listener::Implementation::Connection::upgrade(std::shared_ptr<MessageHandle
   // A client has to wait for the 101 before its first frame.
   if (buffer_.size() > 0) return refuse(400, "bytes after the upgrade request");
   phase_ = Phase::Moved;
-  auto socket = std::make_shared<WebSocket>(std::move(place_), std::move(stream_),
+  auto socket = std::make_shared<WebSocket>(std::move(*place_), std::move(stream_),
                                             std::move(handler));
+  place_.reset();
   socket->hold_place();
   socket->accept(parser_->release());
 }
@@ -798,7 +828,6 @@ void Listener::Implementation::start() {
   sigset_t before;
   sigfillset(&all);
   pthread_sigmask(SIG_SETMASK, &all, &before);
-  io_running_ = options_.io_threads;
   for (unsigned i = 0; i < options_.io_threads; ++i) {
     threads_.emplace_back([self = shared_from_this()] { self->run_io(); });
   }
@@ -815,9 +844,6 @@ void Listener::Implementation::run_io() {
       log(LogLevel::Error, std::string("I/O thread: ") + error.what());
     }
   }
-  std::lock_guard lock(mutex_);
-  --io_running_;
-  changed_.notify_all();
 }
 
 void Listener::Implementation::accept() {
@@ -906,12 +932,12 @@ void Listener::Implementation::stop(Clock::time_point deadline) {
     changed_.wait_until(lock, deadline, [this] { return connections_.empty(); });
   }
   for (const auto& connection : connections()) connection->cut();
-  work_.reset();
   {
-    // An exchange that the application still holds keeps its connection, but no I/O.
+    // Cutting takes a turn on each connection's strand, no longer.
     std::unique_lock lock(mutex_);
-    changed_.wait_for(lock, std::chrono::seconds(2), [this] { return io_running_ == 0; });
+    changed_.wait_for(lock, kLingerTimeout, [this] { return connections_.empty(); });
   }
+  work_.reset();
   finished_.store(true, std::memory_order_release);
   io_.stop();
   for (std::thread& thread : threads_) thread.join();

@@ -43,8 +43,8 @@ struct ListenerOptions {
   std::string host = "127.0.0.1";
   uint16_t port = 8000;
   unsigned io_threads = 2;
-  std::string ssl_cert;  // PEM chain; with ssl_key: TLS 1.2 or newer
-  std::string ssl_key;
+  std::string ssl_cert = {};  // PEM chain; with ssl_key: TLS 1.2 or newer
+  std::string ssl_key = {};
 
   size_t connections_max = 20'000;            // beyond: closed at once
   size_t header_bytes_max = 16 * 1024;        // beyond: 431

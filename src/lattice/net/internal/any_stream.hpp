@@ -6,8 +6,10 @@
 #pragma once
 
 #include <boost/asio/ip/tcp.hpp>
+#include <boost/asio/post.hpp>
 #include <boost/asio/ssl.hpp>
 #include <boost/asio/strand.hpp>
+#include <boost/beast/core/bind_handler.hpp>
 #include <boost/beast/core/role.hpp>
 #include <boost/beast/websocket/teardown.hpp>
 #include <memory>
@@ -73,10 +75,14 @@ class AnyStream {
   std::optional<TcpSocket> plain_;
 };
 
-// What Beast's WebSocket asks of its transport, found by argument-dependent lookup.
+// What Beast's WebSocket asks of its transport, found by argument-dependent lookup. Beast's own
+// teardown waits without a bound for the peer to close; the WebSocket lingers with one instead.
 template <class Handler>
-void async_teardown(boost::beast::role_type role, AnyStream& stream, Handler&& handler) {
-  boost::beast::websocket::async_teardown(role, stream.socket(), std::forward<Handler>(handler));
+void async_teardown(boost::beast::role_type, AnyStream& stream, Handler&& handler) {
+  error_code ignored;
+  stream.socket().shutdown(asio::socket_base::shutdown_send, ignored);
+  asio::post(stream.get_executor(), boost::beast::bind_front_handler(
+                                        std::forward<Handler>(handler), error_code{}));
 }
 inline void teardown(boost::beast::role_type role, AnyStream& stream, error_code& error) {
   boost::beast::websocket::teardown(role, stream.socket(), error);

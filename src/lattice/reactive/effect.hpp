@@ -43,8 +43,7 @@ struct EffectNode : Computation {
 
   static bool update(Graph& graph, Node* node) noexcept {
     auto* self = static_cast<EffectNode*>(node);
-    RunRecord record;
-    RunFrame frame(graph, self, record);
+    RunFrame frame(graph, self);
     if (frame.prepare()) {
       try {
         static_cast<void>(self->function());

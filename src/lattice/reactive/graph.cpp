@@ -140,9 +140,9 @@ void Graph::drain_unwatched() noexcept {
 
 bool Graph::is_current_link(const Link* link) const noexcept {
   uint32_t version = run_version_;
-  for (const RunRecord* run = run_; run != nullptr; run = run->outer) {
-    if (index_of(run->node) == link->sub) return version == link->version;
-    version = run->outer_version;
+  for (const RunFrame* frame = frame_; frame != nullptr; frame = frame->outer_) {
+    if (index_of(frame->node_) == link->sub) return version == link->version;
+    version = frame->saved_version_;
   }
   return false;
 }
@@ -216,7 +216,7 @@ void Graph::changed(Node* source) {
 }
 
 void Graph::changed_later(Node* source) noexcept {
-  if (source->subs != 0) propagate(source->subs, run_ != nullptr);
+  if (source->subs != 0) propagate(source->subs, frame_ != nullptr);
 }
 
 // --- checking
@@ -224,7 +224,7 @@ void Graph::changed_later(Node* source) noexcept {
 // A call of check_dirty in progress; only throw_cycle looks at it.
 struct Graph::CheckWalk {
   const CheckWalk* outer;
-  const RunRecord* run;  // the run that it is part of
+  const RunFrame* frame;  // the run that it is part of
   Computation* root;
   uint32_t base;  // where its entries begin on the check stack
 };
@@ -234,7 +234,7 @@ struct Graph::CheckWalk {
 bool Graph::check_dirty(Computation* sub) noexcept {
   ++walks_;
   const uint32_t base = check_stack_.size();
-  const CheckWalk walk{walk_, run_, sub, base};
+  const CheckWalk walk{walk_, frame_, sub, base};
   walk_ = &walk;
   sub->flags |= kChecking;
   Link* link = first_link_of(sub);
@@ -292,7 +292,7 @@ void Graph::clean(Computation* memo) {
     memo->flags &= static_cast<Flags>(~kPending);
   }
   end_walk();
-  if (run_ == nullptr) settle();
+  if (frame_ == nullptr) settle();
 }
 
 void Graph::throw_cycle(const Computation* memo) const {
@@ -303,15 +303,15 @@ void Graph::throw_cycle(const Computation* memo) const {
   };
   const CheckWalk* walk = walk_;
   uint32_t end = check_stack_.size();
-  const RunRecord* run = run_;
+  const RunFrame* frame = frame_;
   for (;;) {
-    for (; walk != nullptr && walk->run == run; end = walk->base, walk = walk->outer) {
+    for (; walk != nullptr && walk->frame == frame; end = walk->base, walk = walk->outer) {
       for (uint32_t i = end; i > walk->base; --i) add(at<Link>(check_stack_[i - 1])->dep);
       add(index_of(walk->root));
     }
-    if (run == nullptr) break;
-    add(index_of(run->node));
-    run = run->outer;
+    if (frame == nullptr) break;
+    add(index_of(frame->node_));
+    frame = frame->outer_;
   }
   std::reverse(path.begin(), path.end());
   Index start = index_of(memo);

@@ -16,11 +16,10 @@
 //   - describe a node type once: register_node_type({update, destroy, bytes}); derive the node
 //     struct from Node (sources) or Computation (memos, effects) and keep value and closure inline;
 //   - Graph::current().create(type, flags) gives zeroed, adopted, stable memory: fill it in;
-//   - read:  if (g.tracking()) g.track(node);  memos first: if (needs_clean(node)) g.clean(node);
+//   - read:  memos first: if (needs_clean(node)) g.clean(node);  then g.track(node, index);
 //   - write: if (g.idle()) { store the new value; g.changed(node); }          (also when no subs)
 //            else { store it aside; g.changed_later(node); }  -> update() must commit it on demand;
-//   - run inside update(): RunRecord record; RunFrame frame(g, node, record);
-//     if (frame.prepare()) { call it, never throwing }  frame.finish();
+//   - run inside update(): RunFrame frame(g, node); if (frame.prepare()) call it; frame.finish();
 //   - handles: handle_of(node), and node_of(handle), which is null once the node was disposed;
 //   - g.dispose(node); g.name_node(node, "x"); g.set_error(node, e) / clear_error(node).
 //
@@ -144,7 +143,6 @@ struct Context {
 };
 
 class RunFrame;
-struct RunRecord;
 
 // std::vector without the parts that a walk's inner loop need not pay for.
 class IndexStack {
@@ -217,9 +215,11 @@ class Graph {
 
   // --- reads
   bool tracking() const noexcept { return context_.observer != 0; }
-  void track(Node* dep) {
+  // Subscribes the observer, if there is one. REQUIRES: dep_index == index_of(dep).
+  void track(Node* dep, Index dep_index) {
+    if (last_read_ == dep_index || context_.observer == 0) return;
     auto* sub = at<Computation>(context_.observer);
-    Index dep_index = index_of(dep);
+    last_read_ = dep_index;
     Index tail = sub->deps_tail;
     Index next = sub->deps;
     if (tail != 0) {
@@ -242,7 +242,7 @@ class Graph {
 
   // --- writes
   // Nothing runs and no batch is open: a new value can be committed at once.
-  bool idle() const noexcept { return (batch_depth_ | flushing_) == 0 && run_ == nullptr; }
+  bool idle() const noexcept { return (batch_depth_ | flushing_) == 0 && frame_ == nullptr; }
   // REQUIRES: idle(). The committed value differs: mark subscribers Dirty and run effects.
   void changed(Node* source);
   // The pending value differs from what readers saw: mark; effects run when things settle.
@@ -337,12 +337,13 @@ class Graph {
   [[noreturn]] void give_up(Computation* effect);
 
   Context context_;
+  Index last_read_ = 0;       // what the observer has just read; 0 after a change of observer
   uint32_t run_version_ = 0;  // id of the observer's run
   uint32_t version_ = 0;      // the newest id
   uint32_t batch_depth_ = 0;
   uint32_t flushing_ = 0;
   uint32_t walks_ = 0;  // above 0 links and nodes must stay readable
-  const RunRecord* run_ = nullptr;
+  RunFrame* frame_ = nullptr;
   const CheckWalk* walk_ = nullptr;
   Index root_ = 0;
   Arena arena_;
@@ -361,27 +362,18 @@ class Graph {
 };
 
 // One run of a computation: observer and owner are the node from construction until finish().
-// The record is what others may look at while it runs. It is an object of its own so that the frame
-// itself stays in registers: a store and re-load of the saved context in every update of a chain is
-// what the next update would wait for.
-struct RunRecord {
-  const RunRecord* outer;
-  Computation* node;
-  uint32_t outer_version;
-};
-
 class RunFrame {
  public:
-  RunFrame(Graph& graph, Computation* node, RunRecord& record) noexcept
+  RunFrame(Graph& graph, Computation* node) noexcept
       : graph_(graph),
+        outer_(graph.frame_),
         node_(node),
-        outer_(graph.run_),
         saved_(graph.context_),
         saved_version_(graph.run_version_) {
-    record = {outer_, node, saved_version_};
-    graph.run_ = &record;
+    graph.frame_ = this;
     Index index = index_of(node);
     graph.context_ = {index, index};
+    graph.last_read_ = 0;
     graph.run_version_ = ++graph.version_;
     node->deps_tail = 0;
     node->flags = static_cast<Flags>((node->flags & ~(kDirty | kPending | kRecursed)) | kRunning);
@@ -403,8 +395,9 @@ class RunFrame {
   // Drops the sources that were not read again. Returns false when the node disposed itself: then
   // it must not be touched any more.
   bool finish() noexcept {
-    graph_.run_ = outer_;
+    graph_.frame_ = outer_;
     graph_.context_ = saved_;
+    graph_.last_read_ = 0;
     graph_.run_version_ = saved_version_;
     const Flags flags = node_->flags & static_cast<Flags>(~kRunning);
     node_->flags = flags;
@@ -417,9 +410,10 @@ class RunFrame {
   }
 
  private:
+  friend class Graph;
   Graph& graph_;
+  RunFrame* outer_;
   Computation* node_;
-  const RunRecord* outer_;
   Context saved_;
   uint32_t saved_version_;
 };

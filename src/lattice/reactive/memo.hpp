@@ -54,8 +54,7 @@ struct MemoNode : MemoBase<T> {
 
   static bool update(Graph& graph, Node* node) noexcept {
     auto* self = static_cast<MemoNode*>(node);
-    RunRecord record;
-    RunFrame frame(graph, self, record);
+    RunFrame frame(graph, self);
     bool changed = true;
     if (frame.prepare()) {
       ++self->runs;
@@ -143,7 +142,7 @@ class Memo {
     Graph* graph = Graph::current_fast();
     if (reactive::needs_care(node)) [[unlikely]]
       return read_with_care(node, track);
-    if (track && graph->tracking()) graph->track(node);
+    if (track) graph->track(node, handle_.index);
     return &node->value;
   }
 
@@ -155,7 +154,7 @@ class Memo {
       graph->clean(node);
       node = live();
     }
-    if (track && graph->tracking()) graph->track(node);
+    if (track) graph->track(node, handle_.index);
     if (node->flags & reactive::kError) reactive::rethrow_error(*graph, node);
     return &node->value;
   }

@@ -161,7 +161,7 @@ class Signal {
       graph = reactive::graph_of(node);
       if (Node::update(*graph, node)) graph->promote(node);
     }
-    if (track && graph->tracking()) graph->track(node);
+    if (track) graph->track(node, handle_.index);
     return &node->current;
   }
 

@@ -6,8 +6,9 @@ import { build } from 'esbuild';
 import { readdir, rm } from 'node:fs/promises';
 import { spec } from 'node:test/reporters';
 import { run } from 'node:test';
+import { fileURLToPath } from 'node:url';
 
-process.chdir(new URL('..', import.meta.url).pathname);
+process.chdir(fileURLToPath(new URL('..', import.meta.url)));
 const folder = process.argv[2] === 'browser' ? 'tests/browser' : 'tests';
 const entryPoints = (await readdir(folder))
   .filter((name) => name.endsWith('_test.ts'))

@@ -3,7 +3,8 @@
 //
 // HTML cannot say "two text nodes side by side" nor "an empty text node": the comment `<!---->`
 // stands between the former, `<!--e-->` for the latter. No other comment counts, nor anything
-// inside raw HTML, nor the text of a textarea, which is its value. Whether both sides counted alike is for the server to judge (HELLO).
+// inside raw HTML, nor the text of a textarea, which is its value. Whether both sides counted
+// alike is for the server to judge (HELLO).
 
 import { createText } from './dom_api';
 import type { DomTree } from './dom_tree';

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Reading and writing the wire's scalars: LEB128 varints, length-prefixed UTF-8, little-endian doubles.
+// Reading and writing the wire's scalars: varints, length-prefixed UTF-8, little-endian doubles.
 //
 // The reader never reads past its bytes; what is short, overlong or not UTF-8 throws ProtocolError,
 // which only the connection catches.

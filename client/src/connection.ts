@@ -64,14 +64,21 @@ export class Connection {
       socket.send(encodeHello(options.token, options.nodeCount));
     };
     socket.onmessage = ({ data }: MessageEvent<unknown>) => this.#receive(data);
-    socket.onclose = ({ code }: CloseEvent) => this.#end(code === CLOSE_TOKEN_EXPIRED ? 'expired' : 'lost');
+    socket.onclose = ({ code }: CloseEvent) =>
+      this.#end(code === CLOSE_TOKEN_EXPIRED ? 'expired' : 'lost');
   }
 
   // An event after the end is lost, as is the page that it was meant for.
   sendEvent(id: number, type: string, fields: readonly EventField[]): void {
     if (!this.#isOpen) return;
     const { stats, socket } = this.#options;
-    const bytes = encodeEvent({ seq: stats.eventsSent + 1, ack: this.#appliedSeq, id, type, fields });
+    const bytes = encodeEvent({
+      seq: stats.eventsSent + 1,
+      ack: this.#appliedSeq,
+      id,
+      type,
+      fields,
+    });
     if (bytes.length > EVENT_BYTES_MAX) {
       console.error(`lattice: ${type} event of ${bytes.length} bytes not sent`);
       return;
@@ -90,7 +97,8 @@ export class Connection {
       stats.frames += 1;
       stats.bytes += stats.lastBytes = bytes.length;
       const frame = this.#decoder.decode(bytes);
-      if (frame.seq !== this.#appliedSeq + 1) throw new ProtocolError(`frame ${frame.seq} out of order`);
+      if (frame.seq !== this.#appliedSeq + 1)
+        throw new ProtocolError(`frame ${frame.seq} out of order`);
       if (frame.ack < stats.eventsAcked || frame.ack > stats.eventsSent) {
         throw new ProtocolError(`ack ${frame.ack} of ${stats.eventsSent}`);
       }

@@ -65,10 +65,13 @@ export function setAttribute(element: Element, name: string, value: Value): void
 }
 
 export function setProperty(element: Element, name: string, value: Value): void {
-  if (FORBIDDEN_PROPERTY.test(name) || typeof Reflect.get(element, name) === 'function') {
+  const kind = typeof Reflect.get(element, name);
+  if (FORBIDDEN_PROPERTY.test(name) || kind === 'function')
     throw new ProtocolError(`property ${name}`);
-  }
-  Reflect.set(element, name, value.raw);
+  const { raw } = value;
+  // Without a value: a number (progress, li) has no other way to say so than its attribute.
+  if (raw === null && kind === 'number') element.removeAttribute(name);
+  else Reflect.set(element, name, raw ?? (kind === 'boolean' ? false : ''));
 }
 
 export function setStyle(element: Element, name: string, value: Value): void {

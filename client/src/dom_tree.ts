@@ -2,7 +2,7 @@
 // The page's nodes by id. Node 0 is the root container; ids are never used twice in a session.
 //
 // Invariant: nodes and ids are inverse to each other, and hold exactly the numbered nodes in the
-// page. Nodes without an id (separator comments, error boxes, what is inside raw HTML) are not ours.
+// page. Nodes without an id (error boxes, what is inside raw HTML) are not ours.
 
 import { ProtocolError } from './bytes';
 import { isElement, isText, moveNode } from './dom_api';
@@ -91,6 +91,7 @@ export class DomTree {
       this.#ids.delete(node);
       this.#nodes.delete(id);
     }
-    for (let child = node.firstChild; child !== null; child = child.nextSibling) this.#forget(child);
+    for (let child = node.firstChild; child !== null; child = child.nextSibling)
+      this.#forget(child);
   }
 }

@@ -7,8 +7,10 @@
 
 import type { DomTree } from './dom_tree';
 
-const NO_BOX_INSIDE =
-  /^(table|thead|tbody|tfoot|tr|colgroup|select|optgroup|datalist|ul|ol|dl|menu|svg|math|button|picture|video|audio|p|h\d|summary|label|legend|textarea)$/;
+const NO_BOX_INSIDE = new RegExp(
+  '^(table|thead|tbody|tfoot|tr|colgroup|select|optgroup|datalist|ul|ol|dl|menu|svg|math' +
+    '|button|picture|video|audio|p|h\\d|summary|label|legend|textarea)$',
+);
 
 export class ErrorBoxes {
   readonly #boxes = new Map<number, HTMLElement>();
@@ -27,7 +29,8 @@ export class ErrorBoxes {
     box.append(make('strong', title), this.#dismissButton(id));
     if (detail !== '') box.append(make('pre', detail));
     // The page's own handlers around the box have nothing to do with it.
-    for (const type of ['click', 'keydown']) box.addEventListener(type, (event) => event.stopPropagation());
+    for (const type of ['click', 'keydown'])
+      box.addEventListener(type, (event) => event.stopPropagation());
     this.#boxes.set(id, box);
   }
 
@@ -63,9 +66,14 @@ export class ErrorBoxes {
     const { root } = this.#tree;
     let anchor = node;
     // From the outermost ancestor that takes no box downwards nothing does.
-    for (let above: Node | null = node; above !== null && above !== root; above = above.parentNode) {
+    for (
+      let above: Node | null = node;
+      above !== null && above !== root;
+      above = above.parentNode
+    ) {
       const parent = above.parentNode as Element | null;
-      if (parent !== null && parent !== root && NO_BOX_INSIDE.test(parent.localName)) anchor = parent;
+      if (parent !== null && parent !== root && NO_BOX_INSIDE.test(parent.localName))
+        anchor = parent;
       if (parent?.localName === 'td' || parent?.localName === 'th') break;
     }
     return anchor as ChildNode;
@@ -74,7 +82,8 @@ export class ErrorBoxes {
   // Several boxes may share one place; none of them moves for that.
   #isBehind(box: HTMLElement, anchor: Node): boolean {
     let before = box.previousSibling;
-    while (before !== null && before !== anchor && this.#isBox(before)) before = before.previousSibling;
+    while (before !== null && before !== anchor && this.#isBox(before))
+      before = before.previousSibling;
     return before === anchor;
   }
 

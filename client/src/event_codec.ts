@@ -80,7 +80,9 @@ function writeField(writer: ByteWriter, field: EventField): void {
       writer.svarint(field.x).svarint(field.y).u8(field.button).u8(field.modifiers);
       break;
     case FIELD.FILES:
-      writeList(writer, field.files, ({ name, size, type }) => writer.string(name).varint(size).string(type));
+      writeList(writer, field.files, ({ name, size, type }) =>
+        writer.string(name).varint(size).string(type),
+      );
       break;
     case FIELD.REVISION:
       writer.varint(field.revision);

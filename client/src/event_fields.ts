@@ -19,7 +19,9 @@ export function isControl(element: Element): element is Control {
 }
 
 export function isCheckable(element: Element): element is HTMLInputElement {
-  return element.localName === 'input' && /^(checkbox|radio)$/.test((element as HTMLInputElement).type);
+  return (
+    element.localName === 'input' && /^(checkbox|radio)$/.test((element as HTMLInputElement).type)
+  );
 }
 
 export function isOpenable(element: Element): element is HTMLDetailsElement | HTMLDialogElement {
@@ -35,7 +37,7 @@ export function isEdit(type: string): boolean {
   return /^(input|change|toggle)$/.test(type);
 }
 
-// What the user has made of an editable element. A two-way event carries this and the revision only.
+// What the user has made of an editable element. A two-way event has only this and the revision.
 export function editFields(element: Element, isTwoWay: boolean): EventField[] {
   if (isOpenable(element)) return [{ field: FIELD.OPEN, open: element.open }];
   if (!isControl(element)) return [{ field: FIELD.VALUE, text: element.textContent ?? '' }];
@@ -46,21 +48,29 @@ export function editFields(element: Element, isTwoWay: boolean): EventField[] {
   }
   if (element.localName === 'select' && (element as HTMLSelectElement).multiple) {
     const { selectedOptions } = element as HTMLSelectElement;
-    return [{ field: FIELD.SELECTED, values: Array.from(selectedOptions, (option) => option.value) }];
+    return [
+      { field: FIELD.SELECTED, values: Array.from(selectedOptions, (option) => option.value) },
+    ];
   }
   const files = element.type === 'file' ? (element as Partial<HTMLInputElement>).files : null;
   return files ? [fileField(files)] : [value];
 }
 
 // `element` is the one that listens, the event's target may lie below it.
-export function eventFields(event: Event, element: Element, isTwoWay: boolean, revision: number): EventField[] {
+export function eventFields(
+  event: Event,
+  element: Element,
+  isTwoWay: boolean,
+  revision: number,
+): EventField[] {
   const own = { field: FIELD.REVISION, revision } as const;
   if (isTwoWay) return [...editFields(element, true), own];
   const target = event.target as Element;
   const fields: EventField[] = [];
   const hasMouse = 'clientX' in event;
   // A click somewhere in a form does not ship the text of the field that it hit.
-  if (isEditable(target) && (target === element || !hasMouse)) fields.push(...editFields(target, false));
+  if (isEditable(target) && (target === element || !hasMouse))
+    fields.push(...editFields(target, false));
   // Only an edit tells its revision: a keydown that did would vouch for text not yet sent.
   if (isEdit(event.type) && target === element && isEditable(element)) fields.push(own);
   if ('key' in event && typeof event.key === 'string') {
@@ -68,7 +78,8 @@ export function eventFields(event: Event, element: Element, isTwoWay: boolean, r
   }
   if (hasMouse) fields.push(mouseField(event as MouseEvent));
   const dropped = (event as Partial<DragEvent>).dataTransfer?.files;
-  if (dropped?.length && !fields.some(({ field }) => field === FIELD.FILES)) fields.push(fileField(dropped));
+  if (dropped?.length && !fields.some(({ field }) => field === FIELD.FILES))
+    fields.push(fileField(dropped));
   if (event.type === 'submit') fields.push(formField(event as SubmitEvent));
   if (event.type.startsWith('scroll')) {
     // Right-to-left scrollers count below zero.
@@ -95,7 +106,10 @@ function modifiers(event: MouseEvent | KeyboardEvent): number {
 }
 
 function fileField(files: FileList): EventField {
-  return { field: FIELD.FILES, files: Array.from(files, ({ name, size, type }) => ({ name, size, type })) };
+  return {
+    field: FIELD.FILES,
+    files: Array.from(files, ({ name, size, type }) => ({ name, size, type })),
+  };
 }
 
 function formField(event: SubmitEvent): EventField {

@@ -94,7 +94,7 @@ export class Inputs {
     this.#pending.push({ element, revision, value });
   }
 
-  // What the element is after this frame is the server's doing: no edit, and what edits differ from.
+  // What the element is after this frame is the server's doing, and what edits differ from.
   noteWrite(element: Element): void {
     if (isEditable(element)) this.#written.push(element);
   }
@@ -218,14 +218,16 @@ function writeText(element: Control, text: string): void {
   const field = element as HTMLInputElement;
   // Null for the types that have no caret, such as number.
   const [start, end, direction] =
-    document.activeElement === element ? [field.selectionStart, field.selectionEnd, field.selectionDirection] : [];
+    document.activeElement === element
+      ? [field.selectionStart, field.selectionEnd, field.selectionDirection]
+      : [];
   element.value = text;
   if (start == null || end == null) return;
   const map = caretMap(old, element.value);
   field.setSelectionRange(map(start), map(end), direction ?? 'none');
 }
 
-// Where a caret of the old text belongs in the new one: what is alike before and behind it stays so.
+// Where a caret of the old text belongs in the new one, by what is alike before and behind it.
 export function caretMap(old: string, text: string): (caret: number) => number {
   const shorter = Math.min(old.length, text.length);
   let prefix = 0;

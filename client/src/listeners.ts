@@ -35,7 +35,8 @@ export class Listeners {
 
   constructor(root: Element, sink: EventSink, inputs: () => Inputs, isMoving: () => boolean) {
     this.#host = { sink, inputs, isMoving, waiting: this.#waiting };
-    for (const type of ['click', 'submit']) root.addEventListener(type, (event) => this.#keepEarly(event), true);
+    for (const type of ['click', 'submit'])
+      root.addEventListener(type, (event) => this.#keepEarly(event), true);
   }
 
   listen(element: Element, type: string, options: ListenOptions): void {
@@ -84,7 +85,8 @@ export class Listeners {
   #keepEarly(event: Event): void {
     if (this.#early === null) return;
     // A form without an address belongs to a handler; sending it would load the page anew.
-    if (event.type === 'submit' && !(event.target as Element).hasAttribute('action')) event.preventDefault();
+    if (event.type === 'submit' && !(event.target as Element).hasAttribute('action'))
+      event.preventDefault();
     if (this.#early.length === EARLY_EVENTS_MAX) return;
     const path = event.composedPath().filter((target): target is Element => 'localName' in target);
     this.#early.push({ event, path });
@@ -152,9 +154,15 @@ class Listener implements EventListenerObject {
     const host = this.#host;
     const inputs = host.inputs();
     this.cancel();
-    if (type !== 'input' && !CONTINUOUS.test(type)) for (const other of host.waiting) other.#sendIfEdit();
+    if (type !== 'input' && !CONTINUOUS.test(type))
+      for (const other of host.waiting) other.#sendIfEdit();
     const source = event ?? { type, target: element };
-    const fields = eventFields(source as Event, element, this.options.twoWay, inputs.revision(element));
+    const fields = eventFields(
+      source as Event,
+      element,
+      this.options.twoWay,
+      inputs.revision(element),
+    );
     if (isEdit(type)) inputs.wasSent(element);
     this.#sentAt = Date.now();
     host.sink.send(element, type, fields);

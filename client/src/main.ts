@@ -66,7 +66,11 @@ function start(root: Element): void {
   addEventListener('pageshow', (event) => {
     if (event.persisted) reload();
   });
-  window.lattice = { version: PROTOCOL_VERSION, nodeCount: () => page.tree.nodeCount, stats: page.stats };
+  window.lattice = {
+    version: PROTOCOL_VERSION,
+    nodeCount: () => page.tree.nodeCount,
+    stats: page.stats,
+  };
 }
 
 const root = document.getElementById('lattice-root');

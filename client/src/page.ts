@@ -23,7 +23,14 @@ export interface PageOptions {
 }
 
 export class Page {
-  readonly stats: Stats = { frames: 0, bytes: 0, ops: 0, lastBytes: 0, eventsSent: 0, eventsAcked: 0 };
+  readonly stats: Stats = {
+    frames: 0,
+    bytes: 0,
+    ops: 0,
+    lastBytes: 0,
+    eventsSent: 0,
+    eventsAcked: 0,
+  };
   readonly tree: DomTree;
   readonly #options: PageOptions;
   readonly #listeners: Listeners;
@@ -38,14 +45,29 @@ export class Page {
     const tree = (this.tree = new DomTree(root));
     adopt(tree);
     const sink = {
-      send: (element: Element, type: string, fields: Parameters<Connection['sendEvent']>[2]): void => {
+      send: (
+        element: Element,
+        type: string,
+        fields: Parameters<Connection['sendEvent']>[2],
+      ): void => {
         const id = tree.idOf(element);
         if (id !== undefined) this.#connection.sendEvent(id, type, fields);
       },
     };
-    this.#listeners = new Listeners(root, sink, () => this.#inputs, () => tree.isMoving);
+    this.#listeners = new Listeners(
+      root,
+      sink,
+      () => this.#inputs,
+      () => tree.isMoving,
+    );
     this.#inputs = new Inputs(root, this.#listeners);
-    this.#patcher = new Patcher(tree, this.#listeners, this.#inputs, new ErrorBoxes(tree), options.onReload);
+    this.#patcher = new Patcher(
+      tree,
+      this.#listeners,
+      this.#inputs,
+      new ErrorBoxes(tree),
+      options.onReload,
+    );
     // What is open now is as the server painted it: a baseline for the first toggle.
     for (const element of root.querySelectorAll('details,dialog')) this.#inputs.revision(element);
     this.#connection = new Connection({

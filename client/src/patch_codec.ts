@@ -58,7 +58,12 @@ export type Op =
       readonly tree: Tree;
     }
   | { readonly op: typeof OP.REMOVE; readonly id: number }
-  | { readonly op: typeof OP.MOVE; readonly id: number; readonly parent: number; readonly before: number }
+  | {
+      readonly op: typeof OP.MOVE;
+      readonly id: number;
+      readonly parent: number;
+      readonly before: number;
+    }
   | { readonly op: typeof OP.UNLISTEN; readonly id: number; readonly name: string }
   | {
       readonly op: typeof OP.INPUT_VALUE;
@@ -69,7 +74,12 @@ export type Op =
   | { readonly op: typeof OP.RESET }
   | { readonly op: typeof OP.TITLE; readonly text: string }
   | { readonly op: typeof OP.RELOAD; readonly reason: string }
-  | { readonly op: typeof OP.ERROR; readonly id: number; readonly title: string; readonly detail: string }
+  | {
+      readonly op: typeof OP.ERROR;
+      readonly id: number;
+      readonly title: string;
+      readonly detail: string;
+    }
   | { readonly op: typeof OP.CLEAR_ERROR; readonly id: number };
 
 export interface Frame {
@@ -166,7 +176,8 @@ export class FrameDecoder {
       case TREE.ELEMENT: {
         const tag = this.#atom();
         const attributes: AttributeOp[] = [];
-        for (let left = reader.varint(); left > 0; left -= 1) attributes.push(this.#attribute(reader.u8()));
+        for (let left = reader.varint(); left > 0; left -= 1)
+          attributes.push(this.#attribute(reader.u8()));
         const children: Tree[] = [];
         for (let left = reader.varint(); left > 0; left -= 1) children.push(this.#tree(depth + 1));
         return { kind, tag, attributes, children };

@@ -1,7 +1,15 @@
 // SPDX-License-Identifier: MIT
 // Ops -> the page. One frame at a time, in order; what depends on the whole frame comes after it.
 
-import { createElement, createRawHtml, createText, setAttribute, setClass, setProperty, setStyle } from './dom_api';
+import {
+  createElement,
+  createRawHtml,
+  createText,
+  setAttribute,
+  setClass,
+  setProperty,
+  setStyle,
+} from './dom_api';
 import type { DomTree } from './dom_tree';
 import type { ErrorBoxes } from './errors';
 import { isEdit } from './event_fields';
@@ -126,7 +134,8 @@ export class Patcher {
         const element = node as Element;
         for (const child of branch.children) element.append(build(child, element));
         // A select knows its value only among its options; a slider only once it has its range.
-        for (const op of branch.attributes) if (op.op === OP.SET_PROP) this.#applyAttribute(element, op);
+        for (const op of branch.attributes)
+          if (op.op === OP.SET_PROP) this.#applyAttribute(element, op);
       }
       return node;
     };
@@ -141,7 +150,8 @@ export class Patcher {
         return createRawHtml(branch.html);
       case TREE.ELEMENT: {
         const element = createElement(branch.tag, above);
-        for (const op of branch.attributes) if (op.op !== OP.SET_PROP) this.#applyAttribute(element, op);
+        for (const op of branch.attributes)
+          if (op.op !== OP.SET_PROP) this.#applyAttribute(element, op);
         // Browsers heed the attribute only while they load the page.
         if (element.hasAttribute('autofocus')) this.#autofocus = element as HTMLElement;
         return element;

@@ -39,7 +39,10 @@ export class Recovery {
       case 'lost':
         this.#around.banner.show('Reconnecting...');
         // A server that dies of every visit is given time.
-        this.#probeLater(this.#recentReloads().length < RELOADS_MAX ? PAUSE_FIRST_MS : PAUSE_MAX_MS, wasAlive);
+        this.#probeLater(
+          this.#recentReloads().length < RELOADS_MAX ? PAUSE_FIRST_MS : PAUSE_MAX_MS,
+          wasAlive,
+        );
         break;
       case 'expired':
       case 'broken':
@@ -81,7 +84,9 @@ export class Recovery {
     try {
       const stored: unknown = JSON.parse(this.#around.storage().getItem(STORAGE_KEY) ?? '[]');
       const times: unknown[] = Array.isArray(stored) ? stored : [];
-      return times.filter((time): time is number => typeof time === 'number' && Date.now() - time < RELOADS_WINDOW_MS);
+      return times.filter(
+        (time): time is number => typeof time === 'number' && Date.now() - time < RELOADS_WINDOW_MS,
+      );
     } catch {
       return [];
     }

@@ -6,13 +6,28 @@ import { ByteReader, ByteWriter, ProtocolError } from '../src/bytes';
 const reader = (...bytes: number[]): ByteReader => new ByteReader(Uint8Array.from(bytes));
 
 test('varints round-trip up to the largest safe integer', () => {
-  for (const value of [0, 1, 127, 128, 300, 16_383, 16_384, 2 ** 31, 2 ** 32, 2 ** 45 + 7, Number.MAX_SAFE_INTEGER]) {
+  for (const value of [
+    0,
+    1,
+    127,
+    128,
+    300,
+    16_383,
+    16_384,
+    2 ** 31,
+    2 ** 32,
+    2 ** 45 + 7,
+    Number.MAX_SAFE_INTEGER,
+  ]) {
     assert.equal(new ByteReader(new ByteWriter().varint(value).take()).varint(), value);
   }
 });
 
 test('a varint beyond the safe integers is refused', () => {
-  assert.throws(() => reader(0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x1f).varint(), ProtocolError);
+  assert.throws(
+    () => reader(0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x1f).varint(),
+    ProtocolError,
+  );
 });
 
 test('an eleventh varint byte is refused', () => {

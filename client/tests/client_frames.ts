@@ -26,7 +26,12 @@ export function decodeClientFrame(bytes: Uint8Array): ClientFrame {
     case CLIENT.ACK:
       return { kind: 'ack', ack: reader.varint() };
     case CLIENT.EVENT: {
-      const [seq, ack, id, type] = [reader.varint(), reader.varint(), reader.varint(), reader.string()];
+      const [seq, ack, id, type] = [
+        reader.varint(),
+        reader.varint(),
+        reader.varint(),
+        reader.string(),
+      ];
       const fields: Record<string, unknown> = {};
       while (!reader.atEnd) {
         const [name, value] = readField(reader);

@@ -3,7 +3,8 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { Fixture } from './fixture';
 
-const acks = (page: Fixture): number[] => page.socket.sent.flatMap((frame) => (frame.kind === 'ack' ? [frame.ack] : []));
+const acks = (page: Fixture): number[] =>
+  page.socket.sent.flatMap((frame) => (frame.kind === 'ack' ? [frame.ack] : []));
 
 test('frames are acknowledged after one second', (context) => {
   context.mock.timers.enable({ apis: ['setTimeout', 'Date'] });
@@ -31,7 +32,10 @@ test('an event acknowledges, and then no ACK follows', (context) => {
   page.frame((server) => server.listen(1, 'click'));
   page.fire(page.find('button'), 'click');
   context.mock.timers.tick(5_000);
-  assert.deepEqual(page.events().map(({ seq, ack }) => [seq, ack]), [[1, 1]]);
+  assert.deepEqual(
+    page.events().map(({ seq, ack }) => [seq, ack]),
+    [[1, 1]],
+  );
   assert.deepEqual(acks(page), []);
 });
 

@@ -45,7 +45,8 @@ test('a box follows its node and goes with it; two at one place stay put', () =>
   page.frame((server) => server.move(1, 0, 0));
   assert.equal(page.root.lastElementChild?.className, 'lattice-error');
   page.frame((server) => server.error(2, 'two', ''));
-  const order = (): string => [...page.root.querySelectorAll('strong')].map((title) => title.textContent).join();
+  const order = (): string =>
+    [...page.root.querySelectorAll('strong')].map((title) => title.textContent).join();
   const first = order();
   page.frame((server) => server.title('t'));
   assert.equal(order(), first);
@@ -53,7 +54,7 @@ test('a box follows its node and goes with it; two at one place stay put', () =>
   assert.equal(page.root.innerHTML, '<p>b</p>');
 });
 
-test('a box is dismissed by its button, and its click is nobody else\'s', () => {
+test("a box is dismissed by its button, and its click is nobody else's", () => {
   const page = new Fixture('<div><p>a</p></div>');
   page.frame((server) => server.listen(1, 'click').error(2, 'E', ''));
   const button = page.find('.lattice-error button');

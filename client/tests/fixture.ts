@@ -48,7 +48,10 @@ export class Fixture {
   readonly endings: [Ending, boolean][] = [];
   reloads = 0;
 
-  constructor(firstPaint: string, options: { isRestored?: boolean; beforeBoot?: (root: HTMLElement) => void } = {}) {
+  constructor(
+    firstPaint: string,
+    options: { isRestored?: boolean; beforeBoot?: (root: HTMLElement) => void } = {},
+  ) {
     const document = this.window.document as unknown as Document;
     const { FormData } = this.window;
     Object.assign(globalThis, { document, FormData });
@@ -85,7 +88,8 @@ export class Fixture {
   }
 
   find<T extends Element = HTMLElement>(selector: string): T {
-    const element = this.root.querySelector<T>(selector) ?? this.root.ownerDocument.querySelector<T>(selector);
+    const element =
+      this.root.querySelector<T>(selector) ?? this.root.ownerDocument.querySelector<T>(selector);
     if (element === null) throw new Error(`nothing is ${selector}`);
     return element;
   }
@@ -93,7 +97,11 @@ export class Fixture {
   fire(target: Element, type: string, init: Record<string, unknown> = {}): Event {
     const { window } = this;
     const bubbles = !/^(focus|blur|toggle|scroll)$/.test(type);
-    const Kind = type.startsWith('key') ? window.KeyboardEvent : /click|mouse/.test(type) ? window.MouseEvent : window.Event;
+    const Kind = type.startsWith('key')
+      ? window.KeyboardEvent
+      : /click|mouse/.test(type)
+        ? window.MouseEvent
+        : window.Event;
     const event = new Kind(type, { bubbles, cancelable: true, ...init }) as unknown as Event;
     for (const [name, value] of Object.entries(init)) {
       if (Reflect.get(event, name) !== value) Object.defineProperty(event, name, { value });

@@ -179,11 +179,16 @@ export class FrameWriter {
     }
     writer.u8(TREE.ELEMENT);
     this.atom(node.tag);
-    const [attrs, props, listen] = [node.attrs, node.props, node.listen].map((part) => Object.entries(part ?? {}));
+    const [attrs, props, listen] = [node.attrs, node.props, node.listen].map((part) =>
+      Object.entries(part ?? {}),
+    );
     writer.varint((attrs?.length ?? 0) + (props?.length ?? 0) + (listen?.length ?? 0));
-    for (const [name, value] of Object.entries(node.attrs ?? {})) this.raw(OP.SET_ATTR).atom(name).value(value);
-    for (const [name, value] of Object.entries(node.props ?? {})) this.raw(OP.SET_PROP).atom(name).value(value);
-    for (const [name, options] of Object.entries(node.listen ?? {})) this.raw(OP.LISTEN).atom(name).options(options);
+    for (const [name, value] of Object.entries(node.attrs ?? {}))
+      this.raw(OP.SET_ATTR).atom(name).value(value);
+    for (const [name, value] of Object.entries(node.props ?? {}))
+      this.raw(OP.SET_PROP).atom(name).value(value);
+    for (const [name, options] of Object.entries(node.listen ?? {}))
+      this.raw(OP.LISTEN).atom(name).options(options);
     writer.varint(node.children?.length ?? 0);
     for (const child of node.children ?? []) this.tree(child);
     return this;

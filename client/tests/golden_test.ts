@@ -1,13 +1,26 @@
 // SPDX-License-Identifier: MIT
-// The golden frames, read by the tests of both sides: protocol/golden/README.md says what they hold.
+// The golden frames, read by the tests of both sides; protocol/golden/README.md describes them.
 
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
 import { ProtocolError } from '../src/bytes';
-import { encodeAck, encodeEvent, encodeHello, type EventField, type FileEntry } from '../src/event_codec';
+import {
+  encodeAck,
+  encodeEvent,
+  encodeHello,
+  type EventField,
+  type FileEntry,
+} from '../src/event_codec';
 import { FIELD, OP, TREE } from '../src/opcodes';
-import { FrameDecoder, type AttributeOp, type ListenOptions, type Op, type Tree, type Value } from '../src/patch_codec';
+import {
+  FrameDecoder,
+  type AttributeOp,
+  type ListenOptions,
+  type Op,
+  type Tree,
+  type Value,
+} from '../src/patch_codec';
 import { Fixture } from './fixture';
 
 type Json = Record<string, unknown>;
@@ -50,7 +63,11 @@ function plainTree(tree: Tree): Json {
     case TREE.RAW_HTML:
       return { html: tree.html };
     case TREE.ELEMENT:
-      return { tag: tree.tag, attrs: tree.attributes.map(plainOp), children: tree.children.map(plainTree) };
+      return {
+        tag: tree.tag,
+        attrs: tree.attributes.map(plainOp),
+        children: tree.children.map(plainTree),
+      };
   }
 }
 
@@ -68,7 +85,9 @@ function plainOp(op: Op | AttributeOp): Json {
   return plain;
 }
 
-for (const { name, frames } of golden<{ name: string; frames: (Json & { hex: string })[] }[]>('down')) {
+for (const { name, frames } of golden<{ name: string; frames: (Json & { hex: string })[] }[]>(
+  'down',
+)) {
   test(`golden connection decodes: ${name}`, () => {
     const decoder = new FrameDecoder();
     for (const { hex, ...expected } of frames) {
@@ -99,13 +118,24 @@ function fields(plain: Json): EventField[] {
       case 'checked':
         return { field: FIELD.CHECKED, checked: value as boolean };
       case 'key':
-        return { field: FIELD.KEY, key: object['key'] as string, modifiers: object['modifiers'] as number };
+        return {
+          field: FIELD.KEY,
+          key: object['key'] as string,
+          modifiers: object['modifiers'] as number,
+        };
       case 'mouse': {
-        const { x, y, button, modifiers } = object as Record<'x' | 'y' | 'button' | 'modifiers', number>;
+        const { x, y, button, modifiers } = object as Record<
+          'x' | 'y' | 'button' | 'modifiers',
+          number
+        >;
         return { field: FIELD.MOUSE, x, y, button, modifiers };
       }
       case 'files': {
-        const files = (value as Json[]).map((file) => ({ name: file['name'], size: file['bytes'], type: file['type'] }));
+        const files = (value as Json[]).map((file) => ({
+          name: file['name'],
+          size: file['bytes'],
+          type: file['type'],
+        }));
         return { field: FIELD.FILES, files: files as unknown as FileEntry[] };
       }
       case 'revision':
@@ -117,7 +147,11 @@ function fields(plain: Json): EventField[] {
       case 'open':
         return { field: FIELD.OPEN, open: value as boolean };
       case 'scroll':
-        return { field: FIELD.SCROLL, left: object['left'] as number, top: object['top'] as number };
+        return {
+          field: FIELD.SCROLL,
+          left: object['left'] as number,
+          top: object['top'] as number,
+        };
       default:
         throw new Error(`golden field ${name}`);
     }
@@ -144,13 +178,17 @@ function encode(frame: GoldenEvent): Uint8Array {
   }
 }
 
-for (const { name, hex, frame } of golden<{ name: string; hex: string; frame: GoldenEvent }[]>('client')) {
+for (const { name, hex, frame } of golden<{ name: string; hex: string; frame: GoldenEvent }[]>(
+  'client',
+)) {
   test(`golden client frame encodes: ${name}`, () => {
     assert.equal(Buffer.from(encode(frame)).toString('hex'), hex);
   });
 }
 
-for (const { name, html, nodes } of golden<{ name: string; html: string; nodes: string[] }[]>('first_paint')) {
+for (const { name, html, nodes } of golden<{ name: string; html: string; nodes: string[] }[]>(
+  'first_paint',
+)) {
   test(`golden first paint is adopted: ${name}`, () => {
     const { tree } = new Fixture(html).page;
     const names = Array.from({ length: tree.nodeCount }, (_, index) => {

@@ -88,12 +88,18 @@ test('a value held through a composition that edits nothing is applied at its en
 });
 
 test('what was typed before the first frame is sent with it, once', () => {
-  const page = new Fixture('<input value="old"><textarea>same</textarea><select><option>a</option><option>b</option></select>');
+  const page = new Fixture(
+    '<input value="old"><textarea>same</textarea><select><option>a</option><option>b</option></select>',
+  );
   field(page).value = 'typed';
   page.find<HTMLSelectElement>('select').selectedIndex = 1;
   page.frame((server) =>
-    server.inputValue(1, 0, 'server').listen(1, 'input', { twoWay: true, debounce: 500 }).listen(1, 'change')
-      .listen(2, 'input', { twoWay: true }).listen(3, 'change', { twoWay: true }),
+    server
+      .inputValue(1, 0, 'server')
+      .listen(1, 'input', { twoWay: true, debounce: 500 })
+      .listen(1, 'change')
+      .listen(2, 'input', { twoWay: true })
+      .listen(3, 'change', { twoWay: true }),
   );
   assert.equal(field(page).value, 'typed');
   assert.deepEqual(page.said(), [
@@ -104,7 +110,9 @@ test('what was typed before the first frame is sent with it, once', () => {
 
 test('a slider that corrects its own default counts as untouched', () => {
   const page = new Fixture('<input type="checkbox" checked><select><option>a</option></select>');
-  page.frame((server) => server.listen(1, 'change', { twoWay: true }).listen(2, 'change', { twoWay: true }));
+  page.frame((server) =>
+    server.listen(1, 'change', { twoWay: true }).listen(2, 'change', { twoWay: true }),
+  );
   assert.deepEqual(page.events(), []);
 });
 
@@ -114,7 +122,9 @@ test('after a reload, what the browser put into a nameless field is taken back',
   };
   const html = '<input type="checkbox"><input type="checkbox" name="n">';
   const page = new Fixture(html, { isRestored: true, beforeBoot: restored });
-  page.frame((server) => server.listen(1, 'change', { twoWay: true }).listen(2, 'change', { twoWay: true }));
+  page.frame((server) =>
+    server.listen(1, 'change', { twoWay: true }).listen(2, 'change', { twoWay: true }),
+  );
   assert.equal(field(page).checked, false);
   assert.deepEqual(page.said(), [[2, 'change', { checked: true, revision: 1 }]]);
 });
@@ -140,8 +150,14 @@ test('a checkbox counts one edit for its input and change events', () => {
 
 test('a radio button that another one switches off is told too', () => {
   const page = new Fixture('');
-  const radio = { tag: 'input', attrs: { type: 'radio', name: 'n' }, listen: { change: { twoWay: true } } };
-  page.frame((server) => server.insert(0, 0, 1, { ...radio, props: { checked: true } }).insert(0, 0, 2, radio));
+  const radio = {
+    tag: 'input',
+    attrs: { type: 'radio', name: 'n' },
+    listen: { change: { twoWay: true } },
+  };
+  page.frame((server) =>
+    server.insert(0, 0, 1, { ...radio, props: { checked: true } }).insert(0, 0, 2, radio),
+  );
   page.find('input + input').click();
   assert.deepEqual(page.said(), [
     [1, 'change', { checked: false, revision: 1 }],
@@ -209,7 +225,11 @@ test('no interleaving of typing and answers loses a keystroke', (context) => {
     state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0;
     return Math.floor((state / 2 ** 32) * below);
   };
-  const rewrites = [(text: string) => text, (text: string) => text.toUpperCase(), (text: string) => text.replaceAll('-', '')];
+  const rewrites = [
+    (text: string) => text,
+    (text: string) => text.toUpperCase(),
+    (text: string) => text.replaceAll('-', ''),
+  ];
   for (let round = 0; round < 150; round += 1) {
     const page = new Fixture('<input>');
     const rewrite = rewrites[round % rewrites.length] ?? ((text: string) => text);

@@ -6,7 +6,13 @@ import { Fixture } from './fixture';
 test('a click tells where and with which keys', () => {
   const page = new Fixture('<button>+</button>');
   page.frame((server) => server.listen(1, 'click'));
-  page.fire(page.find('button'), 'click', { clientX: 12, clientY: -3, button: 0, shiftKey: true, altKey: true });
+  page.fire(page.find('button'), 'click', {
+    clientX: 12,
+    clientY: -3,
+    button: 0,
+    shiftKey: true,
+    altKey: true,
+  });
   assert.deepEqual(page.events(), [
     { kind: 'event', seq: 1, ack: 1, id: 1, type: 'click', fields: { mouse: [12, -3, 0, 9] } },
   ]);
@@ -27,7 +33,10 @@ test('stop propagation keeps the event from the listener above', () => {
   const page = new Fixture('<div><button>x</button></div>');
   page.frame((server) => server.listen(1, 'click').listen(2, 'click', { stopPropagation: true }));
   page.fire(page.find('button'), 'click');
-  assert.deepEqual(page.events().map(({ id }) => id), [2]);
+  assert.deepEqual(
+    page.events().map(({ id }) => id),
+    [2],
+  );
 });
 
 test('a key filter lets other keys pass untouched', () => {
@@ -91,7 +100,9 @@ test('a submit takes the waiting edit along, in order', (context) => {
   context.mock.timers.enable({ apis: ['setTimeout', 'Date'] });
   const page = new Fixture('<form><input name="q"></form>');
   page.frame((server) =>
-    server.listen(1, 'submit', { preventDefault: true }).listen(2, 'input', { debounce: 500, twoWay: true }),
+    server
+      .listen(1, 'submit', { preventDefault: true })
+      .listen(2, 'input', { debounce: 500, twoWay: true }),
   );
   page.type(page.find('input'), 'milk');
   assert.equal(page.fire(page.find('form'), 'submit').defaultPrevented, true);
@@ -118,7 +129,11 @@ test('checkboxes, selects, details and scrolling tell what they hold', () => {
     '<input type="checkbox" value="v"><select multiple><option>a</option><option selected>b</option></select><details></details><div></div>',
   );
   page.frame((server) =>
-    server.listen(1, 'change').listen(2, 'change').listen(7, 'toggle', { twoWay: true }).listen(8, 'scroll'),
+    server
+      .listen(1, 'change')
+      .listen(2, 'change')
+      .listen(7, 'toggle', { twoWay: true })
+      .listen(8, 'scroll'),
   );
   const checkbox = page.find<HTMLInputElement>('input');
   checkbox.checked = true;
@@ -129,7 +144,11 @@ test('checkboxes, selects, details and scrolling tell what they hold', () => {
   page.fire(page.find('details'), 'toggle');
   page.find('div').scrollTop = 30;
   page.fire(page.find('div'), 'scroll');
-  const said = page.said().filter(([, , fields], index, all) => JSON.stringify(fields) !== JSON.stringify(all[index - 1]?.[2]));
+  const said = page
+    .said()
+    .filter(
+      ([, , fields], index, all) => JSON.stringify(fields) !== JSON.stringify(all[index - 1]?.[2]),
+    );
   assert.deepEqual(said, [
     [1, 'change', { checked: true, value: 'v', revision: 1 }],
     [2, 'change', { selected: ['b'], revision: 0 }],
@@ -139,13 +158,25 @@ test('checkboxes, selects, details and scrolling tell what they hold', () => {
 });
 
 test('what was clicked or submitted before the first frame is made up for', () => {
-  const page = new Fixture('<form><input name="q"><button>Add</button></form><button type="button">+</button>');
+  const page = new Fixture(
+    '<form><input name="q"><button>Add</button></form><button type="button">+</button>',
+  );
   page.find<HTMLInputElement>('input').value = 'milk';
   const submit = page.fire(page.find('form'), 'submit');
   page.fire(page.find('[type=button]'), 'click');
   assert.equal(submit.defaultPrevented, true, 'the page would be loaded anew');
   page.frame((server) =>
-    server.listen(1, 'submit', { preventDefault: true }).listen(2, 'input', { twoWay: true }).listen(5, 'click'),
+    server
+      .listen(1, 'submit', { preventDefault: true })
+      .listen(2, 'input', { twoWay: true })
+      .listen(5, 'click'),
   );
-  assert.deepEqual(page.said().map(([id, type]) => [id, type]), [[2, 'input'], [1, 'submit'], [5, 'click']]);
+  assert.deepEqual(
+    page.said().map(([id, type]) => [id, type]),
+    [
+      [2, 'input'],
+      [1, 'submit'],
+      [5, 'click'],
+    ],
+  );
 });

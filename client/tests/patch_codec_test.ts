@@ -37,12 +37,35 @@ const everyOp = (): Uint8Array =>
 test('every op decodes to what was written', () => {
   const { seq, ack, ops } = new FrameDecoder().decode(everyOp());
   assert.deepEqual([seq, ack], [1, 3]);
-  assert.deepEqual(ops.map(({ op }) => op), [
-    OP.TEXT, OP.SET_ATTR, OP.SET_ATTR, OP.SET_PROP, OP.SET_STYLE, OP.SET_CLASS, OP.INSERT, OP.REMOVE, OP.MOVE,
-    OP.LISTEN, OP.UNLISTEN, OP.INPUT_VALUE, OP.TITLE, OP.ERROR, OP.CLEAR_ERROR, OP.RESET, OP.RELOAD,
-  ]);
+  assert.deepEqual(
+    ops.map(({ op }) => op),
+    [
+      OP.TEXT,
+      OP.SET_ATTR,
+      OP.SET_ATTR,
+      OP.SET_PROP,
+      OP.SET_STYLE,
+      OP.SET_CLASS,
+      OP.INSERT,
+      OP.REMOVE,
+      OP.MOVE,
+      OP.LISTEN,
+      OP.UNLISTEN,
+      OP.INPUT_VALUE,
+      OP.TITLE,
+      OP.ERROR,
+      OP.CLEAR_ERROR,
+      OP.RESET,
+      OP.RELOAD,
+    ],
+  );
   assert.deepEqual(ops[0], { op: OP.TEXT, id: 1, text: 'a\u00e9\u{1f600}' });
-  assert.deepEqual(ops[2], { op: OP.SET_ATTR, id: 2, name: 'tabindex', value: { raw: -1, text: '-1' } });
+  assert.deepEqual(ops[2], {
+    op: OP.SET_ATTR,
+    id: 2,
+    name: 'tabindex',
+    value: { raw: -1, text: '-1' },
+  });
   assert.deepEqual(ops[8], { op: OP.MOVE, id: 4, parent: 0, before: 2 });
   const insert = ops[6];
   assert(insert?.op === OP.INSERT && insert.tree.kind === TREE.ELEMENT);
@@ -82,7 +105,8 @@ test('random bytes are decoded or refused, never anything else', () => {
   const whole = everyOp();
   for (let round = 0; round < 20_000; round += 1) {
     const bytes = whole.slice();
-    for (let flips = random() % 4; flips >= 0; flips -= 1) bytes[random() % bytes.length] = random();
+    for (let flips = random() % 4; flips >= 0; flips -= 1)
+      bytes[random() % bytes.length] = random();
     try {
       new FrameDecoder().decode(bytes);
     } catch (error) {
@@ -97,7 +121,8 @@ test('reserved and unknown op codes are refused', () => {
     if (known.has(code)) continue;
     assert.throws(() => new FrameDecoder().decode(Uint8Array.of(1, 1, 0, code)), /unknown op/);
   }
-  for (const [first, last] of Object.values(RESERVED)) assert(!known.has(first) && !known.has(last));
+  for (const [first, last] of Object.values(RESERVED))
+    assert(!known.has(first) && !known.has(last));
 });
 
 test('another version is refused', () => {
@@ -107,8 +132,16 @@ test('another version is refused', () => {
 test('atoms last over frames, literals define nothing, unknown ones are refused', () => {
   const decoder = new FrameDecoder();
   decoder.decode(Uint8Array.of(1, 1, 0, OP.UNLISTEN, 1, 0, 1, 97));
-  const literal = new ByteWriter().u8(1).varint(2).varint(0).u8(OP.UNLISTEN).varint(1).varint(1 << 20).string('b');
-  const name = (bytes: Uint8Array): unknown => Reflect.get(decoder.decode(bytes).ops[0] ?? {}, 'name');
+  const literal = new ByteWriter()
+    .u8(1)
+    .varint(2)
+    .varint(0)
+    .u8(OP.UNLISTEN)
+    .varint(1)
+    .varint(1 << 20)
+    .string('b');
+  const name = (bytes: Uint8Array): unknown =>
+    Reflect.get(decoder.decode(bytes).ops[0] ?? {}, 'name');
   assert.equal(name(literal.take()), 'b');
   assert.equal(name(Uint8Array.of(1, 3, 0, OP.UNLISTEN, 1, 1)), 'a');
   assert.throws(() => decoder.decode(Uint8Array.of(1, 4, 0, OP.UNLISTEN, 1, 2)), /unknown atom 2/);
@@ -116,7 +149,8 @@ test('atoms last over frames, literals define nothing, unknown ones are refused'
 
 test('the 65,536th atom is refused', () => {
   const writer = new ByteWriter().u8(1).varint(1).varint(0);
-  for (let count = 0; count < 65_535; count += 1) writer.u8(OP.UNLISTEN).varint(1).varint(0).string('');
+  for (let count = 0; count < 65_535; count += 1)
+    writer.u8(OP.UNLISTEN).varint(1).varint(0).string('');
   const full = writer.take();
   assert.equal(new FrameDecoder().decode(full).ops.length, 65_535);
   const over = new Uint8Array([...full, OP.UNLISTEN, 1, 0, 0]);
@@ -124,8 +158,16 @@ test('the 65,536th atom is refused', () => {
 });
 
 test('a tree deeper than any page is refused, not a stack overflow', () => {
-  const writer = new ByteWriter().u8(1).varint(1).varint(0).u8(OP.INSERT).varint(0).varint(0).varint(1);
+  const writer = new ByteWriter()
+    .u8(1)
+    .varint(1)
+    .varint(0)
+    .u8(OP.INSERT)
+    .varint(0)
+    .varint(0)
+    .varint(1);
   writer.u8(TREE.ELEMENT).varint(0).string('b').varint(0).varint(1);
-  for (let depth = 0; depth < 50_000; depth += 1) writer.u8(TREE.ELEMENT).varint(1).varint(0).varint(1);
+  for (let depth = 0; depth < 50_000; depth += 1)
+    writer.u8(TREE.ELEMENT).varint(1).varint(0).varint(1);
   assert.throws(() => new FrameDecoder().decode(writer.take()), /too deep/);
 });

@@ -7,7 +7,12 @@ import type { FrameWriter } from './frame_writer';
 test('attributes: true is empty, false and null remove, numbers as the server writes them', () => {
   const page = new Fixture('<p hidden class="a">x</p>');
   page.frame((server) =>
-    server.attr(1, 'hidden', false).attr(1, 'class', null).attr(1, 'inert', true).attr(1, 'data-x', 1.5).attr(1, 'tabindex', -1),
+    server
+      .attr(1, 'hidden', false)
+      .attr(1, 'class', null)
+      .attr(1, 'inert', true)
+      .attr(1, 'data-x', 1.5)
+      .attr(1, 'tabindex', -1),
   );
   assert.equal(page.root.innerHTML, '<p inert="" data-x="1.5" tabindex="-1">x</p>');
 });
@@ -16,8 +21,13 @@ test('one style, one class, one property', () => {
   const page = new Fixture('<input type="checkbox" class="a b" style="color: red">');
   const input = page.find<HTMLInputElement>('input');
   page.frame((server) =>
-    server.style(1, 'color', null).style(1, '--gap', 4).style(1, 'margin-top', '2px !important')
-      .cssClass(1, 'a', false).cssClass(1, 'c', true).prop(1, 'checked', true),
+    server
+      .style(1, 'color', null)
+      .style(1, '--gap', 4)
+      .style(1, 'margin-top', '2px !important')
+      .cssClass(1, 'a', false)
+      .cssClass(1, 'c', true)
+      .prop(1, 'checked', true),
   );
   assert.equal(input.style.getPropertyValue('color'), '');
   assert.equal(input.style.getPropertyValue('--gap'), '4');
@@ -26,9 +36,23 @@ test('one style, one class, one property', () => {
   assert.equal(input.checked, true);
 });
 
+test('a property that is null falls back to none', () => {
+  const page = new Fixture(
+    '<input type="checkbox" checked><button value="b"></button><li value="3"></li>',
+  );
+  page.frame((server) =>
+    server.prop(1, 'checked', null).prop(2, 'value', null).prop(3, 'value', null),
+  );
+  assert.equal(page.find<HTMLInputElement>('input').checked, false);
+  assert.equal(page.find<HTMLButtonElement>('button').value, '');
+  assert.equal(page.find('li').hasAttribute('value'), false);
+});
+
 test('an inserted tree is numbered in pre-order and stands before its reference', () => {
   const page = new Fixture('<ul><li>z</li></ul>');
-  page.frame((server) => server.insert(1, 2, 10, { tag: 'li', children: [{ tag: 'b', children: ['x'] }, 'y', ''] }));
+  page.frame((server) =>
+    server.insert(1, 2, 10, { tag: 'li', children: [{ tag: 'b', children: ['x'] }, 'y', ''] }),
+  );
   page.frame((server) => server.text(12, 'X').text(13, 'Y').text(14, '!'));
   assert.equal(page.root.innerHTML, '<ul><li><b>X</b>Y!</li><li>z</li></ul>');
 });
@@ -37,12 +61,18 @@ test('svg and math give their namespace to what is below, foreignObject gives it
   const page = new Fixture('<div></div>');
   page.frame((server) => {
     const inner = { tag: 'foreignObject', children: [{ tag: 'p' }] };
-    server.insert(1, 0, 2, { tag: 'svg', attrs: { viewBox: '0 0 1 1' }, children: [{ tag: 'g', children: [inner] }] });
+    server.insert(1, 0, 2, {
+      tag: 'svg',
+      attrs: { viewBox: '0 0 1 1' },
+      children: [{ tag: 'g', children: [inner] }],
+    });
     server.insert(3, 0, 10, { tag: 'circle' });
     server.insert(4, 0, 11, { tag: 'div' });
     server.insert(1, 0, 12, { tag: 'math', children: [{ tag: 'mi' }] });
   });
-  const names = [2, 3, 4, 5, 10, 11, 13].map((id) => page.page.tree.element(id).namespaceURI?.split('/').at(-1));
+  const names = [2, 3, 4, 5, 10, 11, 13].map((id) =>
+    page.page.tree.element(id).namespaceURI?.split('/').at(-1),
+  );
   assert.deepEqual(names, ['svg', 'svg', 'svg', 'xhtml', 'svg', 'xhtml', 'MathML']);
 });
 
@@ -74,14 +104,22 @@ test('a move keeps the node, its focus, its caret and its scroll', () => {
 
 test('a select inserted with its value shows it', () => {
   const page = new Fixture('');
-  const options = ['a', 'b'].map((value) => ({ tag: 'option', attrs: { value }, children: [value] }));
-  page.frame((server) => server.insert(0, 0, 1, { tag: 'select', props: { value: 'b' }, children: options }));
+  const options = ['a', 'b'].map((value) => ({
+    tag: 'option',
+    attrs: { value },
+    children: [value],
+  }));
+  page.frame((server) =>
+    server.insert(0, 0, 1, { tag: 'select', props: { value: 'b' }, children: options }),
+  );
   assert.equal(page.find<HTMLSelectElement>('select').value, 'b');
 });
 
 test('raw HTML is one node, the title is set, a reload is asked for', () => {
   const page = new Fixture('<p></p>');
-  page.frame((server) => server.insert(1, 0, 2, { html: '<b>x</b>' }).title('T').reload('code changed'));
+  page.frame((server) =>
+    server.insert(1, 0, 2, { html: '<b>x</b>' }).title('T').reload('code changed'),
+  );
   assert.equal(page.find('lattice-html').innerHTML, '<b>x</b>');
   assert.equal(page.page.tree.nodeCount, 2);
   assert.equal(page.root.ownerDocument.title, 'T');

@@ -56,7 +56,10 @@ export class MockServer {
 
   async start(): Promise<void> {
     const http = createServer((request, response) => {
-      response.setHeader('Content-Security-Policy', "default-src 'self'; base-uri 'none'; object-src 'none'");
+      response.setHeader(
+        'Content-Security-Policy',
+        "default-src 'self'; base-uri 'none'; object-src 'none'",
+      );
       const { url } = request;
       if (url === '/healthz') response.end('ok');
       else if (url === '/client.js' || url === '/client.css') {
@@ -92,7 +95,12 @@ export class MockServer {
   }
 
   private document(): string {
-    const boot = JSON.stringify({ token: 't', nodes: 0, socket: '/_lattice/ws', dev: true }).replaceAll('<', '\\u003c');
+    const boot = JSON.stringify({
+      token: 't',
+      nodes: 0,
+      socket: '/_lattice/ws',
+      dev: true,
+    }).replaceAll('<', '\\u003c');
     return `<!doctype html><html lang="en"><head><meta charset="utf-8"><title>mock</title>
 <link rel="stylesheet" href="/client.css"></head><body><div id="lattice-root">${this.script.paint}</div>
 <script type="application/json" id="lattice-boot">${boot}</script><script type="module" src="/client.js"></script></body></html>`;

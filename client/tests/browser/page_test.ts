@@ -10,8 +10,13 @@ import { MockServer, type Visit } from './mock_server';
 const CHROMIUM = process.env['LATTICE_CHROMIUM'] ?? '/usr/bin/chromium';
 const skip = existsSync(CHROMIUM) ? false : `no Chromium at ${CHROMIUM}`;
 const FLAGS = [
-  '--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking',
-  '--disable-component-update', '--disable-sync',
+  '--no-sandbox',
+  '--disable-gpu',
+  '--disable-quic',
+  '--no-first-run',
+  '--disable-background-networking',
+  '--disable-component-update',
+  '--disable-sync',
 ];
 
 const server = new MockServer();
@@ -54,7 +59,9 @@ describe('the runtime in Chromium', { skip }, () => {
   });
 
   test('a click is answered by a patch, and the counters are exact', async () => {
-    await visit('<h1>0</h1><button>+1</button>', (visit) => visit.send((writer) => writer.listen(3, 'click')));
+    await visit('<h1>0</h1><button>+1</button>', (visit) =>
+      visit.send((writer) => writer.listen(3, 'click')),
+    );
     let count = 0;
     server.script = {
       ...server.script,
@@ -67,38 +74,60 @@ describe('the runtime in Chromium', { skip }, () => {
     await page.waitForSelector('h1:text("3")');
     const stats = await page.evaluate(() => window.lattice?.stats);
     assert.equal(stats?.bytes, server.visit.bytesSent);
-    assert.deepEqual([stats?.frames, stats?.lastBytes, stats?.eventsSent, stats?.eventsAcked], [4, 7, 3, 3]);
+    assert.deepEqual(
+      [stats?.frames, stats?.lastBytes, stats?.eventsSent, stats?.eventsAcked],
+      [4, 7, 3, 3],
+    );
     assert.equal(await page.evaluate(() => window.lattice?.nodeCount()), 4);
     assert.deepEqual(complaints, []);
   });
 
   test('a slow server that rewrites every edit loses no keystroke', async () => {
-    await visit('<input aria-label="name">', (visit) => visit.send((writer) => writer.listen(1, 'input', { twoWay: true })));
+    await visit('<input aria-label="name">', (visit) =>
+      visit.send((writer) => writer.listen(1, 'input', { twoWay: true })),
+    );
     server.script = {
       ...server.script,
       onFrame: (visit, frame) => {
         if (frame.kind !== 'event') return;
         const { value, revision } = frame.fields as { value: string; revision: number };
-        setTimeout(() => visit.send((writer) => writer.inputValue(1, revision, value.toUpperCase())), 60);
+        setTimeout(
+          () => visit.send((writer) => writer.inputValue(1, revision, value.toUpperCase())),
+          60,
+        );
       },
     };
     const text = 'the quick brown fox';
     await page.locator('input').pressSequentially(text, { delay: 15 });
-    await eventually('the last answer', async () => (await page.inputValue('input')) === text.toUpperCase());
+    await eventually(
+      'the last answer',
+      async () => (await page.inputValue('input')) === text.toUpperCase(),
+    );
     await page.keyboard.press('Home');
     await page.locator('input').pressSequentially('oh ', { delay: 15 });
-    await eventually('the last answer', async () => (await page.inputValue('input')) === `oh ${text}`.toUpperCase());
-    const caret = await page.locator('input').evaluate((input: HTMLInputElement) => input.selectionStart);
+    await eventually(
+      'the last answer',
+      async () => (await page.inputValue('input')) === `oh ${text}`.toUpperCase(),
+    );
+    const caret = await page
+      .locator('input')
+      .evaluate((input: HTMLInputElement) => input.selectionStart);
     assert.equal(caret, 3);
   });
 
   test('an input method composes undisturbed', async () => {
-    await visit('<input>', (visit) => visit.send((writer) => writer.listen(1, 'input', { twoWay: true }).listen(1, 'keydown')));
+    await visit('<input>', (visit) =>
+      visit.send((writer) => writer.listen(1, 'input', { twoWay: true }).listen(1, 'keydown')),
+    );
     await eventually('alive', async () => (await frames()) === 1);
     await page.focus('input');
     const devtools = await page.context().newCDPSession(page);
     const compose = (text: string): Promise<unknown> =>
-      devtools.send('Input.imeSetComposition', { text, selectionStart: text.length, selectionEnd: text.length });
+      devtools.send('Input.imeSetComposition', {
+        text,
+        selectionStart: text.length,
+        selectionEnd: text.length,
+      });
     await compose('n');
     await compose('ni');
     server.visit.send((writer) => writer.inputValue(1, 0, 'disturb'));
@@ -114,7 +143,10 @@ describe('the runtime in Chromium', { skip }, () => {
   test('what is typed before the first frame arrives with it', async () => {
     let release = (): void => undefined;
     await visit('<input value="a"><button>x</button>', (visit) => {
-      release = () => visit.send((writer) => writer.inputValue(1, 0, 'server').listen(1, 'input', { twoWay: true }).listen(2, 'click'));
+      release = () =>
+        visit.send((writer) =>
+          writer.inputValue(1, 0, 'server').listen(1, 'input', { twoWay: true }).listen(2, 'click'),
+        );
     });
     await page.focus('input');
     await page.keyboard.press('End');
@@ -122,7 +154,10 @@ describe('the runtime in Chromium', { skip }, () => {
     await page.click('button');
     release();
     await eventually('both events', () => server.visit.events.length === 2);
-    assert.deepEqual(server.visit.events.map(({ type }) => type), ['input', 'click']);
+    assert.deepEqual(
+      server.visit.events.map(({ type }) => type),
+      ['input', 'click'],
+    );
     assert.deepEqual(server.visit.events[0]?.fields, { value: 'abc', revision: 2 });
     assert.equal(await page.inputValue('input'), 'abc');
   });
@@ -130,10 +165,17 @@ describe('the runtime in Chromium', { skip }, () => {
   for (const way of ['moveBefore', 'insertBefore'] as const) {
     test(`a reorder by ${way} keeps identity, focus, caret and scroll`, async () => {
       if (way === 'insertBefore') {
-        await page.addInitScript(() => void Reflect.deleteProperty(Element.prototype, 'moveBefore'));
+        await page.addInitScript(
+          () => void Reflect.deleteProperty(Element.prototype, 'moveBefore'),
+        );
       }
-      const rows = ['a', 'b', 'c'].map((name) => `<li><input value="row ${name}"><textarea rows="1">1\n2\n3\n4\n5\n6</textarea></li>`);
-      await visit(`<ul>${rows.join('')}</ul>`, (visit) => visit.send((writer) => writer.listen(3, 'focus').listen(3, 'blur')));
+      const rows = ['a', 'b', 'c'].map(
+        (name) =>
+          `<li><input value="row ${name}"><textarea rows="1">1\n2\n3\n4\n5\n6</textarea></li>`,
+      );
+      await visit(`<ul>${rows.join('')}</ul>`, (visit) =>
+        visit.send((writer) => writer.listen(3, 'focus').listen(3, 'blur')),
+      );
       await eventually('alive', async () => (await frames()) === 1);
       await page.evaluate(() => {
         const input = document.querySelector('input');
@@ -150,8 +192,12 @@ describe('the runtime in Chromium', { skip }, () => {
       const found = await page.evaluate(() => {
         const input = document.querySelectorAll('input')[2];
         return [
-          input?.value, input === Reflect.get(window, 'kept'), input === document.activeElement,
-          input?.selectionStart, input?.selectionEnd, document.querySelectorAll('textarea')[2]?.scrollTop,
+          input?.value,
+          input === Reflect.get(window, 'kept'),
+          input === document.activeElement,
+          input?.selectionStart,
+          input?.selectionEnd,
+          document.querySelectorAll('textarea')[2]?.scrollTop,
         ];
       });
       assert.deepEqual(found, ['row a', true, true, 2, 5, scrolled]);
@@ -177,7 +223,10 @@ describe('the runtime in Chromium', { skip }, () => {
     await page.waitForSelector('[role=status] button:text("Reload")');
     assert.equal(server.visits.length - known, 4);
     assert.equal(await page.textContent('p'), 'x');
-    server.script = { paint: '<p>x</p>', onFrame: (visit) => visit.send((writer) => writer.text(2, 'z')) };
+    server.script = {
+      paint: '<p>x</p>',
+      onFrame: (visit) => visit.send((writer) => writer.text(2, 'z')),
+    };
     await page.click('[role=status] button');
     await page.waitForSelector('p:text("z")');
   });
@@ -185,7 +234,13 @@ describe('the runtime in Chromium', { skip }, () => {
   test('error boxes read well and go away by keyboard', async () => {
     await visit('<h2>Orders</h2><table><tbody><tr><td>1</td></tr></tbody></table>', (visit) =>
       visit.send((writer) =>
-        writer.error(5, 'ZeroDivisionError in total()', '  File "app.py", line 12, in total\n    return amount / 0').error(1, 'Something went wrong', ''),
+        writer
+          .error(
+            5,
+            'ZeroDivisionError in total()',
+            '  File "app.py", line 12, in total\n    return amount / 0',
+          )
+          .error(1, 'Something went wrong', ''),
       ),
     );
     await page.waitForSelector('table + [role=alert]');
@@ -199,14 +254,22 @@ describe('the runtime in Chromium', { skip }, () => {
   test('styles, raw HTML and inserted trees pass a strict content policy', async () => {
     await visit('<p>x</p>', (visit) =>
       visit.send((writer) =>
-        writer.attr(1, 'style', 'color: rgb(1, 2, 3)').style(1, '--gap', 4).insert(0, 0, 3, { html: '<b>raw</b>' })
+        writer
+          .attr(1, 'style', 'color: rgb(1, 2, 3)')
+          .style(1, '--gap', 4)
+          .insert(0, 0, 3, { html: '<b>raw</b>' })
           .insert(0, 0, 4, { tag: 'svg', children: [{ tag: 'circle', attrs: { r: 4 } }] }),
       ),
     );
     await page.waitForSelector('lattice-html b');
-    const color = await page.evaluate(() => getComputedStyle(document.querySelector('p') ?? document.body).color);
+    const color = await page.evaluate(
+      () => getComputedStyle(document.querySelector('p') ?? document.body).color,
+    );
     assert.equal(color, 'rgb(1, 2, 3)');
-    assert.equal(await page.evaluate(() => document.querySelector('circle') instanceof SVGCircleElement), true);
+    assert.equal(
+      await page.evaluate(() => document.querySelector('circle') instanceof SVGCircleElement),
+      true,
+    );
     assert.deepEqual(complaints, []);
   });
 

@@ -30,7 +30,8 @@ struct Call {
   void end(State result, std::exception_ptr failure) {
     {
       std::lock_guard lock(mutex);
-      if (state == State::Waiting || state == State::Running) state = result;
+      if (state != State::Waiting && state != State::Running) return;
+      state = result;
       error = std::move(failure);
     }
     changed.notify_all();

@@ -82,7 +82,7 @@ TEST_F(StaticFilesTest, NothingOutsideTheFolderIsServed) {
         "/static/%2e%2e%2fsecret.txt", "/static/.%2e/secret.txt", "/static/..%5csecret.txt",
         "/static/..\\secret.txt", "/static/sub/../../secret.txt", "/static/sub/%2e%2e/%2e%2e/secret.txt",
         "/static/..;/secret.txt", "/static//etc/passwd", "/static/%2fetc/passwd", "/static/%2Fetc%2Fpasswd",
-        "/static/link.txt", "/static/up/secret.txt", "/static/up/public/a.css", "/static/.env",
+        "/static/link.txt", "/static/up/secret.txt", "/static/.env",
         "/static/%2eenv", "/static/a.css%00.txt", "/static/a.css%0a", "/static/%c0%ae%c0%ae/secret.txt",
         "/static/%252e%252e/secret.txt", "/static/./a.css", "/static-not/secret.txt", "/static",
         "/static/", "/static/sub", "/static/sub/", "/static/a.css/", "/static/%zz", "/static/%2",

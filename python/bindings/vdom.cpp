@@ -957,9 +957,19 @@ void builder_dealloc(PyObject* self) {
 }
 
 PyObject* builder_name(PyObject* self, void*) { return Py_NewRef(as_builder(self)->name); }
-PyObject* builder_doc(PyObject* self, void*) { return Py_NewRef(as_builder(self)->doc); }
 PyObject* builder_tag(PyObject* self, void*) { return Py_NewRef(as_builder(self)->tag); }
-PyObject* builder_module(PyObject*, void*) { return PyUnicode_FromString("lattice.ui"); }
+
+// Doc and module differ per builder. As descriptors they would hide those of the type itself.
+PyObject* builder_getattro(PyObject* self, PyObject* name) {
+  if (PyUnicode_CompareWithASCIIString(name, "__doc__") == 0) {
+    return Py_NewRef(as_builder(self)->doc);
+  }
+  if (PyUnicode_CompareWithASCIIString(name, "__module__") == 0) {
+    return PyUnicode_FromString("lattice.ui");
+  }
+  return PyObject_GenericGetAttr(self, name);
+}
+
 PyObject* builder_repr(PyObject* self) {
   return PyUnicode_FromFormat("<element builder %U>", as_builder(self)->name);
 }
@@ -968,19 +978,21 @@ void make_builder_type(nb::module_& module) {
   static PyGetSetDef getters[] = {{"tag", builder_tag, nullptr, "Element name.", nullptr},
                                   {"__name__", builder_name, nullptr, nullptr, nullptr},
                                   {"__qualname__", builder_name, nullptr, nullptr, nullptr},
-                                  {"__module__", builder_module, nullptr, nullptr, nullptr},
-                                  {"__doc__", builder_doc, nullptr, nullptr, nullptr},
                                   {nullptr, nullptr, nullptr, nullptr, nullptr}};
   static PyMemberDef members[] = {
       {"__vectorcalloffset__", T_PYSSIZET, offsetof(BuilderObject, vectorcall), READONLY, nullptr},
       {nullptr, 0, 0, 0, nullptr}};
-  static PyType_Slot slots[] = {{Py_tp_new, reinterpret_cast<void*>(builder_new)},
-                                {Py_tp_dealloc, reinterpret_cast<void*>(builder_dealloc)},
-                                {Py_tp_call, reinterpret_cast<void*>(PyVectorcall_Call)},
-                                {Py_tp_repr, reinterpret_cast<void*>(builder_repr)},
-                                {Py_tp_getset, getters},
-                                {Py_tp_members, members},
-                                {0, nullptr}};
+  static PyType_Slot slots[] = {
+      {Py_tp_new, reinterpret_cast<void*>(builder_new)},
+      {Py_tp_dealloc, reinterpret_cast<void*>(builder_dealloc)},
+      {Py_tp_call, reinterpret_cast<void*>(PyVectorcall_Call)},
+      {Py_tp_repr, reinterpret_cast<void*>(builder_repr)},
+      {Py_tp_getattro, reinterpret_cast<void*>(builder_getattro)},
+      {Py_tp_doc, const_cast<char*>("ElementBuilder(tag, doc=None, name=None)\n--\n\nBuilds "
+                                    "elements of one tag: builder(*children, key=None, **attrs).")},
+      {Py_tp_getset, getters},
+      {Py_tp_members, members},
+      {0, nullptr}};
   static PyType_Spec spec = {"lattice._core.ElementBuilder", sizeof(BuilderObject), 0,
                              Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_VECTORCALL, slots};
   module.attr("ElementBuilder") = check(PyType_FromSpec(&spec));
@@ -1205,8 +1217,12 @@ void bind_vdom(nb::module_& module) {
   make_vnode_type(module);
   make_builder_type(module);
   module.def("diff_trees", &diff_trees, nb::arg("old"), nb::arg("new"),
+             nb::sig("def diff_trees(old: object, new: object) -> "
+                     "list[tuple[str, tuple[int, ...], Any]]"),
              "Patches as (type, path, data) tuples; lattice.diff says what they hold.");
   module.def("apply_patches", &apply_patches, nb::arg("tree"), nb::arg("patches"),
+             nb::sig("def apply_patches(tree: object, patches: list[tuple[str, tuple[int, ...], "
+                     "Any]]) -> Any"),
              "The tree after the patches, given as (type, path, data) tuples.");
   module.def(
       "is_slot_object", [](nb::handle object) { return is_slot_object(object.ptr()); },
@@ -1215,10 +1231,11 @@ void bind_vdom(nb::module_& module) {
       "normalize_attribute_name",
       [](const char* name) {
         try {
-          return normalize_name(name);
+          return to_str(normalize_name(name));
         } catch (const lattice::Error& error) {
           raise_error(error);
         }
       },
-      nb::arg("name"), "class_ -> class, data_x -> data-x, on_key_down -> on_keydown.");
+      nb::arg("name"), nb::sig("def normalize_attribute_name(name: str) -> str"),
+      "class_ -> class, data_x -> data-x, on_key_down -> on_keydown.");
 }

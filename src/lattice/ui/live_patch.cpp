@@ -113,8 +113,18 @@ void LiveTree::patch_slot(LiveNode& node, vdom::SlotId slot, SlotArena& arena) {
 
 // ---- Attributes ---------------------------------------------------------------------------------
 
+namespace {
+
+vdom::Value shown_class(LiveNode& node) {
+  const LiveAttribute* whole = node.find_attribute("class");
+  return whole != nullptr ? whole->value : vdom::Value{};
+}
+
+}  // namespace
+
 void LiveTree::patch_attributes(LiveNode& node, std::vector<vdom::Attribute>&& next,
                                 SlotArena& arena) {
+  const vdom::Value class_before = shown_class(node);
   std::vector<LiveAttribute> old = std::move(node.attributes);
   node.attributes.clear();
   node.attributes.reserve(next.size());
@@ -141,8 +151,7 @@ void LiveTree::patch_attributes(LiveNode& node, std::vector<vdom::Attribute>&& n
         kept.effect.schedule();
       }
     } else {
-      if (kept.effect.alive()) kept.effect.dispose();
-      kept.effect = Effect{reactive::NodeHandle{}};
+      kept.effect.reset();
       kept.binding.reset();
       kept.handler.reset();
       if (slot) {
@@ -154,9 +163,10 @@ void LiveTree::patch_attributes(LiveNode& node, std::vector<vdom::Attribute>&& n
     node.attributes.push_back(std::move(kept));
   }
   for (LiveAttribute& gone : old) {
-    if (gone.effect.alive()) gone.effect.dispose();
+    gone.effect.reset();
     if (!gone.handler) remove_attribute(node, gone);
   }
+  if (class_before != shown_class(node)) repeat_class_switches(node);
   start_attribute_bindings(node);
   update_listening(node);
 }
@@ -185,18 +195,22 @@ bool shows(const vdom::Value& shown, const vdom::Value& next) {
 
 }  // namespace
 
-void LiveTree::set_attribute(LiveNode& node, LiveAttribute& attribute, vdom::Value&& value) {
+bool LiveTree::set_attribute(LiveNode& node, LiveAttribute& attribute, vdom::Value&& value) {
   bool known = attribute.name == "value" ? shows(attribute.value, value)
                                          : vdom::same_value(attribute.value, value);
-  if (known) return;
+  if (known) return false;
   attribute.value = std::move(value);
+  vdom::FrameEncoder* frame = node.attached ? host_.frame() : nullptr;
+  if (frame) frame->set(node.id, node.tag, attribute.name, attribute.value, node.input_revision);
+  return true;
+}
+
+// Setting "class" as a whole drops the switches of class={"done": ...} on the client.
+void LiveTree::repeat_class_switches(LiveNode& node) {
   vdom::FrameEncoder* frame = host_.frame();
   if (!node.attached || !frame) return;
-  frame->set(node.id, node.tag, attribute.name, attribute.value, node.input_revision);
-  if (attribute.name != "class") return;
-  // The whole drops the switches of class={"done": ...} on the client; those that are on follow.
   for (const LiveAttribute& other : node.attributes) {
-    if (other.name.starts_with("class.") && !other.handler) {
+    if (other.name.starts_with("class.") && other.value == vdom::Value{true}) {
       frame->set(node.id, node.tag, other.name, other.value);
     }
   }
@@ -267,6 +281,12 @@ void LiveTree::attach(LiveNode& node) {
   for (auto& child : node.children) attach(*child);
 }
 
+void LiveTree::detach(LiveNode& node) {
+  if (!node.listening.empty()) listening_.erase(node.id);
+  node.attached = false;
+  for (auto& child : node.children) detach(*child);
+}
+
 void LiveTree::insert(LiveNode& node) {
   uint32_t parent = internal::dom_parent_id(node);
   uint32_t before = internal::next_dom_id(node);
@@ -278,9 +298,18 @@ void LiveTree::insert(LiveNode& node) {
   resolved_options_.clear();
   std::vector<vdom::VNode> trees;
   resolve(node, trees);
-  for (const vdom::VNode& tree : trees) {
-    frame->insert(parent, before, first_id, tree, listen_resolver());
-    first_id += static_cast<uint32_t>(vdom::count_nodes(tree));
+  std::vector<uint32_t> sent;
+  try {
+    for (const vdom::VNode& tree : trees) {
+      frame->insert(parent, before, first_id, tree, listen_resolver());
+      sent.push_back(first_id);
+      first_id += static_cast<uint32_t>(vdom::count_nodes(tree));
+    }
+  } catch (...) {
+    // Refused by the encoder: the client knows none of it, and its ids are lost.
+    for (uint32_t id : sent) frame->remove(id);
+    detach(node);
+    throw;
   }
   LATTICE_ASSERT(first_id == next_id_);
   for (const auto& [failed, report] : errors_) {
@@ -306,9 +335,7 @@ void LiveTree::release(LiveNode& node) {
   for (size_t i = node.children.size(); i-- > 0;) {
     if (node.children[i]) release(*node.children[i]);
   }
-  for (LiveAttribute& attribute : node.attributes) {
-    if (attribute.effect.alive()) attribute.effect.dispose();
-  }
+  for (LiveAttribute& attribute : node.attributes) attribute.effect.reset();
   if (node.owner.alive()) node.owner.dispose();
 }
 

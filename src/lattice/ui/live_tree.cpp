@@ -57,34 +57,39 @@ void LiveTree::unmount() {
 
 std::unique_ptr<LiveNode> LiveTree::mount_node(vdom::VNode&& tree, SlotArena& arena,
                                                LiveNode* parent) {
-  using Kind = vdom::VNode::Kind;
   auto node = std::make_unique<LiveNode>();
   ++counters_.nodes_created;
   node->parent = parent;
   node->depth = parent->depth;
   node->key = std::move(tree.key);
-  switch (tree.kind) {
-    case Kind::Element:
-      node->kind = LiveNode::Kind::Element;
-      mount_element(*node, std::move(tree), arena);
-      break;
-    case Kind::Text:
-      node->kind = LiveNode::Kind::Text;
-      node->text = vdom::to_text(tree.value);
-      break;
-    case Kind::RawHtml:
-      node->kind = LiveNode::Kind::RawHtml;
-      node->text = vdom::to_text(tree.value);
-      break;
-    case Kind::Fragment:
-      node->kind = LiveNode::Kind::Fragment;
-      mount_children(*node, std::move(tree.children), arena);
-      break;
-    case Kind::Slot:
-      mount_slot(*node, std::get<vdom::SlotId>(tree.value), arena);
-      break;
+  try {
+    mount_kind(*node, std::move(tree), arena);
+  } catch (...) {
+    release(*node);  // what is mounted below already has effects
+    throw;
   }
   return node;
+}
+
+void LiveTree::mount_kind(LiveNode& node, vdom::VNode&& tree, SlotArena& arena) {
+  using Kind = vdom::VNode::Kind;
+  switch (tree.kind) {
+    case Kind::Element:
+      node.kind = LiveNode::Kind::Element;
+      return mount_element(node, std::move(tree), arena);
+    case Kind::Text:
+      node.kind = LiveNode::Kind::Text;
+      node.text = vdom::to_text(tree.value);
+      return;
+    case Kind::RawHtml:
+      node.kind = LiveNode::Kind::RawHtml;
+      node.text = vdom::to_text(tree.value);
+      return;
+    case Kind::Fragment:
+      node.kind = LiveNode::Kind::Fragment;
+      return mount_children(node, std::move(tree.children), arena);
+    case Kind::Slot: return mount_slot(node, std::get<vdom::SlotId>(tree.value), arena);
+  }
 }
 
 void LiveTree::mount_element(LiveNode& node, vdom::VNode&& tree, SlotArena& arena) {
@@ -123,8 +128,12 @@ void LiveTree::mount_slot(LiveNode& node, vdom::SlotId slot, SlotArena& arena) {
     node.owner = Owner::create();
     options.name = node.component->name();
     node.owner.run([&] {
-      node.instance = node.component->instantiate();
       node.content = Owner::create();
+      try {
+        node.instance = node.component->instantiate();
+      } catch (...) {
+        return show_failure(node, node.component->name());
+      }
       node.effect = effect([this, &node] { run_component(node); }, std::move(options));
     });
   } else {
@@ -176,6 +185,15 @@ void LiveTree::set_content(LiveNode& region, vdom::VNode&& tree, SlotArena& aren
         replace_content(region, error_content(host_.report(std::current_exception(), where)), none);
       }
     });
+  });
+}
+
+// For a component that could not even start: there is nothing that would run it again.
+void LiveTree::show_failure(LiveNode& region, std::string_view where) {
+  SlotArena none;
+  vdom::VNode tree = error_content(host_.report(std::current_exception(), where));
+  untracked([&] {
+    region.content.run([&] { fill_region(region, std::move(tree), none); });
   });
 }
 
@@ -245,7 +263,8 @@ void LiveTree::run_attribute(LiveNode& node, const std::string& name) {
   }
   untracked([&] {
     clear_error(node);
-    set_attribute(node, *node.find_attribute(name), std::move(value));
+    bool sent = set_attribute(node, *node.find_attribute(name), std::move(value));
+    if (sent && name == "class") repeat_class_switches(node);
   });
 }
 

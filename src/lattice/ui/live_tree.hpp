@@ -32,13 +32,38 @@
 
 namespace lattice::ui {
 
+// Ends its effect with itself, so that no binding outlives what it writes to.
+class OwnedEffect {
+ public:
+  OwnedEffect() = default;
+  OwnedEffect(OwnedEffect&& other) noexcept
+      : effect_(std::exchange(other.effect_, Effect{reactive::NodeHandle{}})) {}
+  OwnedEffect& operator=(OwnedEffect&& other) noexcept {
+    std::swap(effect_, other.effect_);
+    other.reset();
+    return *this;
+  }
+  OwnedEffect& operator=(Effect effect) noexcept {
+    reset();
+    effect_ = effect;
+    return *this;
+  }
+  ~OwnedEffect() { reset(); }
+  bool alive() const noexcept { return effect_.alive(); }
+  void schedule() const { effect_.schedule(); }
+  void reset() noexcept { std::exchange(effect_, Effect{reactive::NodeHandle{}}).dispose(); }
+
+ private:
+  Effect effect_{reactive::NodeHandle{}};
+};
+
 // An attribute of a mounted element. Exactly one of value, binding + value, handler is in use.
 struct LiveAttribute {
   std::string name;
   vdom::Value value;                 // what the client has, or will get with the INSERT to come
   std::unique_ptr<Binding> binding;  // set for a bound attribute
   std::shared_ptr<Handler> handler;  // set for on_*; shared with a call that is running
-  Effect effect{reactive::NodeHandle{}};  // of the binding
+  OwnedEffect effect;                // of the binding
 };
 
 struct LiveNode {
@@ -132,6 +157,7 @@ class LiveTree {
 
  private:
   std::unique_ptr<LiveNode> mount_node(vdom::VNode&& tree, SlotArena& arena, LiveNode* parent);
+  void mount_kind(LiveNode& node, vdom::VNode&& tree, SlotArena& arena);
   void mount_element(LiveNode& node, vdom::VNode&& tree, SlotArena& arena);
   void mount_slot(LiveNode& node, vdom::SlotId slot, SlotArena& arena);
   void mount_children(LiveNode& node, std::vector<vdom::VNode>&& children, SlotArena& arena);
@@ -139,6 +165,7 @@ class LiveTree {
   void run_component(LiveNode& node);
   void run_binding(LiveNode& node);
   void set_content(LiveNode& region, vdom::VNode&& tree, SlotArena& arena, std::string_view where);
+  void show_failure(LiveNode& region, std::string_view where);
   void fill_region(LiveNode& region, vdom::VNode&& tree, SlotArena& arena);
   void replace_content(LiveNode& region, vdom::VNode&& tree, SlotArena& arena);
 
@@ -152,8 +179,10 @@ class LiveTree {
   void take_slot(LiveAttribute& attribute, vdom::SlotId slot, SlotArena& arena);
   void start_attribute_bindings(LiveNode& node);
   void run_attribute(LiveNode& node, const std::string& name);
-  void set_attribute(LiveNode& node, LiveAttribute& attribute, vdom::Value&& value);
+  // Returns whether the client has to show something else now.
+  bool set_attribute(LiveNode& node, LiveAttribute& attribute, vdom::Value&& value);
   void remove_attribute(LiveNode& node, const LiveAttribute& attribute);
+  void repeat_class_switches(LiveNode& node);
   void update_listening(LiveNode& node);
 
   void insert(LiveNode& node);
@@ -161,6 +190,7 @@ class LiveTree {
   void move(LiveNode& node);
   void release(LiveNode& node);
   void attach(LiveNode& node);
+  void detach(LiveNode& node);
   void resolve(const LiveNode& node, std::vector<vdom::VNode>& out);
 
   LiveTreeHost& host_;

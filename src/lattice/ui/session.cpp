@@ -67,12 +67,21 @@ void Session::mount(std::unique_ptr<Component> root) {
 std::string Session::html() {
   std::string out;
   segment([&] {
-    runtime_.flush();
+    run_effects();
     LATTICE_ASSERT(tree_.root() != nullptr);
     node_count_ = tree_.number_all();
     painted_ = true;
-    // One fragment, so that the rule for adjacent texts also holds at the top.
-    vdom::write_html(out, vdom::VNode::fragment(tree_.resolve_all()));
+    try {
+      // One fragment, so that the rule for adjacent texts also holds at the top.
+      vdom::write_html(out, vdom::VNode::fragment(tree_.resolve_all()));
+    } catch (...) {
+      // HTML cannot say it (a script that holds its own end tag, say); the client builds the page.
+      ErrorReport shown = report(std::current_exception(), "the first paint");
+      out = "<span class=\"lattice-error\" role=\"alert\">";
+      vdom::escape_text(out, shown.title);
+      out += "</span>";
+      stale_ = true;
+    }
   });
   return out;
 }
@@ -95,9 +104,20 @@ void Session::close() {
   });
 }
 
+// Effects run when the segment's batch ends: end it here, and go on in a new one. Inside a batch of
+// the handler's own this runs nothing yet.
+void Session::run_effects() {
+  reactive::Graph& graph = runtime_.graph();
+  struct Reopen {
+    reactive::Graph& graph;
+    ~Reopen() { graph.open_batch(); }
+  } reopen{graph};
+  graph.close_batch();
+}
+
 void Session::flush() {
   LATTICE_ASSERT(in_segment_);
-  runtime_.flush();
+  run_effects();
   send_frame();
 }
 
@@ -119,9 +139,11 @@ vdom::FrameEncoder* Session::frame() {
 }
 
 void Session::send_frame() {
-  if (!encoder_.is_open() || !encoder_.has_ops() || !send_) return;
-  ++sent_seq_;
+  if (!encoder_.is_open()) return;
+  const bool is_needed = encoder_.has_ops() || sent_seq_ == 0;  // the first one answers HELLO
   std::vector<uint8_t> bytes = encoder_.take();
+  if (!is_needed || !send_) return;  // the next frame has a fresher ack
+  ++sent_seq_;
   ++counters_.frames_sent;
   counters_.bytes_sent += bytes.size();
   send_(std::move(bytes));
@@ -161,7 +183,7 @@ Result<void> Session::hello(const vdom::Hello& hello) {
     if (stale_ || hello.node_count != node_count_) {
       send_page_anew();
     } else {
-      frame();  // open, so that the client gets its first frame even when it says nothing
+      frame();  // open, so that the client gets its first frame even when there is nothing to say
       tree_.emit_unadopted();
     }
     tree_.emit_errors();

@@ -93,6 +93,7 @@ class Session final : private LiveTreeHost {
   Result<void> hello(const vdom::Hello& hello);
   Result<void> event(const vdom::ClientEvent& event);
   void dispatch(LiveNode& node, const vdom::ClientEvent& event);
+  void run_effects();
   void send_frame();
   void send_page_anew();
 

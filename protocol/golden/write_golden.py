@@ -4,8 +4,8 @@
 
     python3 protocol/golden/write_golden.py
 
-Meant for adding cases. The files are the contract: when a run changes the bytes of an existing case,
-the protocol has changed, and its version must too. Standard library only.
+Meant for adding cases. The files are the contract: when a run changes the bytes of an existing
+case, the protocol has changed, and its version must too. Standard library only.
 """
 
 from __future__ import annotations
@@ -549,7 +549,8 @@ def first_paint() -> Json:
                 element("title", None, text("a"), text("b")),
                 element("foreignObject", None, element("br")),
             ),
-            '<svg viewBox="0 0 1 1"><title>a<!---->b</title><foreignObject><br></foreignObject></svg>',
+            '<svg viewBox="0 0 1 1"><title>a<!---->b</title>'
+            "<foreignObject><br></foreignObject></svg>",
         ),
     ]
     return [

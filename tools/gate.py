@@ -120,6 +120,12 @@ def test_modules(preset: str) -> list[str]:
     return listing.read_text().split() if listing.exists() else []
 
 
+def build_all() -> Outcome:
+    """Everything the later stages run, in one go; what does not build fails in its own stage."""
+    built = build("release", ["_core", "_core_stub", "lattice_tests"], "build")
+    return Outcome(notes=[] if built.code == 0 else ["parts do not build, see below"])
+
+
 def run_gtest(preset: str, module: str, prefix: Sequence[str]) -> Outcome:
     """Run one test executable and count its cases from the JSON report."""
     outcome = Outcome()
@@ -436,6 +442,7 @@ def stages(arguments: argparse.Namespace) -> dict[str, Callable[[], Outcome]]:
         preset = arguments.sanitizer
         return {f"cpp ({preset})": lambda: cpp(preset, SANITIZED_MODULES[preset])}
     every: dict[str, Callable[[], Outcome]] = {
+        "build": build_all,
         "lint": lint,
         "client": client,
         "cpp": cpp,

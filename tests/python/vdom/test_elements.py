@@ -296,3 +296,11 @@ def test_many_made_up_names_still_work() -> None:
 
 def test_label_for_is_normalised_by_keyword() -> None:
     assert label("x", for_="y").attrs == {"for": "y"}
+
+
+def test_lists_of_the_user_are_not_changed() -> None:
+    mine = ["a", ("b", iter("c"))]
+    node = p(mine)
+    assert isinstance(mine[1], tuple)
+    assert node.to_dict()["children"] == ["a", "b", "c"]
+    assert node.to_dict()["children"] == ["a", "b", "c"]

@@ -13,6 +13,7 @@ The last line is always `N passed, N failed` (with `, N skipped` if any); exit 1
 from __future__ import annotations
 
 import argparse
+import gzip
 import json
 import os
 import re
@@ -285,10 +286,12 @@ def no_browser(outcome: Outcome) -> bool:
 
 
 def browser() -> Outcome:
-    """tests/browser: pages in headless Chromium, driven by Playwright."""
+    """The client's own browser tests, and whole pages in headless Chromium (tests/browser)."""
     outcome = Outcome()
-    if not no_browser(outcome) and package_built(outcome):
-        outcome.add(pytest("tests/browser", log="browser"))
+    if not no_browser(outcome):
+        outcome.add(npm_tests("test:browser"))
+        if package_built(outcome):
+            outcome.add(pytest("tests/browser", log="browser"))
     return outcome
 
 
@@ -317,41 +320,50 @@ def package(*, full: bool = False) -> Outcome:
 # --- client ---
 
 
-def client() -> Outcome:
-    """`npm test` in client/."""
+def npm_tests(script: str) -> Outcome:
+    """One test script of client/package.json; it ends with `N passed, N failed`."""
     outcome = Outcome()
-    if not (ROOT / "client" / "package.json").exists():
-        outcome.notes.append("no client yet")
+    package = ROOT / "client" / "package.json"
+    if not package.exists() or script not in json.loads(package.read_text())["scripts"]:
+        outcome.notes.append(f"no {script} in client/ yet")
         return outcome
-    done = run(
-        ["npm", "test", "--silent"],
-        log="client",
-        cwd=ROOT / "client",
-        env={"NO_COLOR": "1"},
-        timeout_s=600,
-    )
-    passed, failed, skipped = node_counts(done.output)
-    outcome.passed += passed
-    outcome.skipped += skipped
-    for name in re.findall(r"^\s*(?:not ok \d+ - |✖ )(.*)$", done.output, re.MULTILINE)[:failed]:
-        outcome.failures.append(f"client {name}")
-    outcome.failed += failed
+    log = f"client-{script.replace(':', '-')}"
+    command = ["npm", "run", "--silent", script]
+    done = run(command, log=log, cwd=ROOT / "client", env={"NO_COLOR": "1"}, timeout_s=600)
+    outcome.passed, failed, outcome.skipped = client_counts(done.output)
+    outcome.failed = failed
+    names = dict.fromkeys(re.findall(r"^\s*✖ (.*?)(?: \([\d.]+ms\))?$", done.output, re.MULTILINE))
+    outcome.failures = [f"client: {name}" for name in names if name != "failing tests:"][:failed]
     if done.code != 0 and not failed:
-        outcome.fail(f"npm test ended with code {done.code}")
+        outcome.fail(f"npm run {script} ended with code {done.code}")
     if outcome.failed:
         print("\n".join("    | " + line for line in done.output.splitlines()[-80:]))
-    outcome.notes += [line.strip() for line in done.output.splitlines() if line.startswith("size:")]
     return outcome
 
 
-def node_counts(output: str) -> tuple[int, int, int]:
-    """Passed, failed, skipped as node's test runner (TAP or spec) sums them up."""
-    counts = {"pass": 0, "fail": 0, "skipped": 0, "todo": 0, "cancelled": 0}
-    for word, number in re.findall(
-        r"^(?:#|ℹ) (pass|fail|skipped|todo|cancelled) (\d+)", output, re.MULTILINE
-    ):
-        counts[word] += int(number)
-    return counts["pass"], counts["fail"] + counts["cancelled"], counts["skipped"] + counts["todo"]
+def client_counts(output: str) -> tuple[int, int, int]:
+    """Passed, failed, skipped of the last sum in the output; zeros without one."""
+    sums = re.findall(r"^(\d+) passed, (\d+) failed(?:, (\d+) skipped)?$", output, re.MULTILINE)
+    if not sums:
+        return 0, 0, 0
+    passed, failed, skipped = sums[-1]
+    return int(passed), int(failed), int(skipped or 0)
+
+
+def bundle_size() -> str:
+    """Bytes of the client's script as it is and gzipped, so that a change of size is seen."""
+    script = ROOT / "client" / "dist" / "client.js"
+    if not script.exists():
+        return "client.js is not built"
+    code = script.read_bytes()
+    return f"client.js: {len(code)} bytes, {len(gzip.compress(code, 9, mtime=0))} gzipped"
+
+
+def client() -> Outcome:
+    """The browser client's unit tests under node."""
+    outcome = npm_tests("test")
+    outcome.notes.append(bundle_size())
+    return outcome
 
 
 # --- lint ---
@@ -428,7 +440,7 @@ def lint() -> Outcome:
     if (ROOT / "python/lattice/__init__.py").exists() and package_built(outcome):
         check(outcome, "mypy", [sys.executable, "-m", "mypy", "-p", "lattice"])
     if (ROOT / "client/tsconfig.json").exists():
-        check(outcome, "tsc", ["node_modules/.bin/tsc", "--noEmit"], cwd=ROOT / "client")
+        check(outcome, "tsc", ["npm", "run", "--silent", "check"], cwd=ROOT / "client")
     if (ROOT / "tools/generate_protocol.py").exists():
         check(outcome, "protocol tables", [sys.executable, "tools/generate_protocol.py", "--check"])
     return outcome

@@ -1,0 +1,375 @@
+// SPDX-License-Identifier: MIT
+// lattice.Memo: a value computed by a Python function when it is read, kept until a source changes.
+//
+// The function runs in update_memo, called by the graph; its result, or what it raised, is kept in
+// the object. An exception is raised to every reader as a copy with the traceback that the function
+// left, so that readers neither lengthen the cached one nor are kept alive by it.
+#include <algorithm>
+
+#include "reactive_node.hpp"
+
+namespace lattice::python {
+
+namespace {
+
+constexpr Flags kNotPlain = reactive::kDirty | reactive::kPending | reactive::kRunning |
+                            reactive::kChecking | reactive::kError;
+
+PyObject* raise_ended(NodeObject* self) {
+  return raise_error(disposed_error, quoted_name(self) +
+                                         " was disposed with the scope, component or session that "
+                                         "created it, and cannot be used any more");
+}
+
+// Gives the graph the Python names of all nodes that the message of a CycleError may mention.
+void name_cycle(Graph& graph, Computation* start) {
+  std::vector<Computation*> todo{start};
+  std::vector<Index> seen;
+  while (!todo.empty() && seen.size() < 10'000) {
+    Computation* node = todo.back();
+    todo.pop_back();
+    const Index index = reactive::index_of(node);
+    if (std::find(seen.begin(), seen.end(), index) != seen.end()) continue;
+    seen.push_back(index);
+    NodeObject* self = object_of(node);
+    if (self != nullptr) {
+      const std::string name = display_name(self);
+      graph.name_node(node, name.empty() ? "?" : name);
+    }
+    for (Index at = node->deps; at != 0; at = reactive::at<Link>(at)->next_dep) {
+      Node* dep = reactive::at<Node>(reactive::at<Link>(at)->dep);
+      if (is_python_computation(dep)) todo.push_back(static_cast<Computation*>(dep));
+    }
+  }
+}
+
+// The memos and effects whose functions run on this thread, innermost first.
+struct RunningCallback {
+  ComputationNode* node;
+  RunningCallback* outer;
+};
+thread_local RunningCallback* running = nullptr;
+
+struct CallbackScope : RunningCallback {
+  explicit CallbackScope(ComputationNode* node) noexcept : RunningCallback{node, running} {
+    running = this;
+    ++thread_face.callbacks;
+  }
+  ~CallbackScope() {
+    running = outer;
+    --thread_face.callbacks;
+  }
+};
+
+// Whether the new value, or the end of an error, is news to readers. -1: the equality function
+// raised.
+int store_value(NodeObject* self, ComputationNode* node, RunFrame& frame, PyObject* value) {
+  int change = 1;
+  if (node->flags & reactive::kError) {
+    node->flags &= static_cast<Flags>(~reactive::kError);
+    discard(std::exchange(self->extra->error, nullptr));
+    discard(std::exchange(self->extra->traceback, nullptr));
+  } else if (self->value != nullptr) {
+    if (is_plainly_same(self, self->value, value)) {
+      change = 0;
+    } else {
+      frame.stop_tracking();
+      change = is_change(self, self->value, value);
+    }
+  }
+  if (change > 0) {
+    discard(std::exchange(self->value, value));
+  } else {
+    discard(value);
+  }
+  return change;
+}
+
+// Keeps what was raised. Returns whether it may be kept: a lack of stack or memory is the reader's.
+bool store_error(NodeObject* self, ComputationNode* node) {
+  PyObject* error = take_raised();
+  Extra& extra = extra_of(self);
+  node->flags |= reactive::kError;
+  discard(std::exchange(extra.error, error));
+  discard(std::exchange(extra.traceback, PyException_GetTraceback(error)));
+  return !is_transient_error(error);
+}
+
+struct Outcome {
+  bool is_changed;
+  bool is_kept;
+};
+
+Outcome run_memo(NodeObject* self, ComputationNode* node, RunFrame& frame) {
+  ++self->runs;
+  PyObject* function = Py_NewRef(self->function);
+  PyObject* value = nullptr;
+  {
+    CallbackScope scope(node);
+    value = PyObject_CallNoArgs(function);
+  }
+  Outcome outcome{true, true};
+  if (self->node != node) {  // disposed meanwhile
+    if (value == nullptr) PyErr_Clear();
+    discard(value);
+  } else {
+    const int change = value != nullptr ? store_value(self, node, frame, value) : -1;
+    outcome.is_changed = change != 0;
+    if (change < 0) outcome.is_kept = store_error(self, node);
+    if (held_is_stale(self, node)) refresh_held(self, node);
+  }
+  discard(function);
+  return outcome;
+}
+
+}  // namespace
+
+bool update_memo(Graph& graph, Node* base) noexcept {
+  auto* node = static_cast<ComputationNode*>(base);
+  NodeObject* self = node->self;
+  if (self == nullptr || self->function == nullptr) {
+    node->flags &= static_cast<Flags>(~(reactive::kDirty | reactive::kPending));
+    return false;
+  }
+  Py_INCREF(as_object(self));
+  Outcome outcome{false, true};
+  RunFrame frame(graph, node);
+  if (frame.prepare()) outcome = run_memo(self, node, frame);
+  if (frame.finish() && !outcome.is_kept) node->flags |= reactive::kDirty;
+  discard(as_object(self));
+  return outcome.is_changed;
+}
+
+bool update_effect(Graph& graph, Node* base) noexcept {
+  auto* node = static_cast<ComputationNode*>(base);
+  NodeObject* self = node->self;
+  if (self == nullptr || self->function == nullptr) return false;
+  Py_INCREF(as_object(self));
+  PyObject* error = nullptr;
+  {
+    RunFrame frame(graph, node);
+    if (frame.prepare()) {
+      ++self->runs;
+      PyObject* function = Py_NewRef(self->function);
+      const std::string* rendering = std::exchange(thread_face.rendering, nullptr);
+      PyObject* result = nullptr;
+      {
+        CallbackScope scope(node);
+        result = PyObject_CallNoArgs(function);
+      }
+      thread_face.rendering = rendering;
+      if (result == nullptr) error = take_raised();
+      if (self->node == node && held_is_stale(self, node)) refresh_held(self, node);
+      discard(result);
+      discard(function);
+    }
+    frame.finish();
+  }
+  if (error != nullptr) {
+    const std::string name = display_name(self);
+    report_error(graph, error, "effect " + quoted_name(self), name.c_str());
+  }
+  Py_DECREF(as_object(self));
+  if (!graph.idle()) settle_trash();
+  return true;
+}
+
+PyObject* memo_read_here(NodeObject* self, Graph& graph, bool tracked) {
+  auto* node = static_cast<ComputationNode*>(self->node);
+  if (reactive::needs_clean(node)) {
+    if (node->flags & (reactive::kRunning | reactive::kChecking)) {
+      for (RunningCallback* at = running; at != nullptr; at = at->outer)
+        name_cycle(graph, at->node);
+      name_cycle(graph, node);
+    }
+    Py_INCREF(as_object(self));
+    const int failed = guarded(-1, [&] {
+      graph.clean(node);
+      return 0;
+    });
+    if (graph.idle()) settle_trash();
+    const bool is_gone = self->node == nullptr;
+    PyObject* result = failed ? nullptr : is_gone ? raise_ended(self) : as_object(self);
+    Py_DECREF(as_object(self));
+    if (result == nullptr) return nullptr;
+  }
+  if (tracked && graph.tracking()) {
+    const int failed = guarded(-1, [&] {
+      track(graph, self);
+      return 0;
+    });
+    if (failed) return nullptr;
+  }
+  if (node->flags & reactive::kError) {
+    raise_copy(self->extra->error, self->extra->traceback);
+    return nullptr;
+  }
+  if (self->value == nullptr) return raise_ended(self);
+  return Py_NewRef(self->value);
+}
+
+namespace {
+
+inline PyObject* read_value(NodeObject* self) {
+  Graph* graph = Graph::current_fast();
+  if (self->graph == graph && !(self->extra != nullptr && self->app_scope)) [[likely]] {
+    if (!(self->node->flags & kNotPlain)) [[likely]] {
+      if (graph->tracking()) {
+        const bool tracked = guarded(false, [&] {
+          track(*graph, self);
+          return true;
+        });
+        if (!tracked) return nullptr;
+      }
+      return Py_NewRef(self->value);
+    }
+    return memo_read_here(self, *graph, true);
+  }
+  return read_node(self, true);
+}
+
+PyObject* memo_getattro(PyObject* object, PyObject* name) {
+  if (name == value_name) [[likely]]
+    return read_value(as_node(object));
+  return PyObject_GenericGetAttr(object, name);
+}
+
+PyObject* memo_vectorcall(PyObject* object, PyObject* const*, size_t count, PyObject* names) {
+  if (PyVectorcall_NARGS(count) != 0 || (names != nullptr && PyTuple_GET_SIZE(names) != 0)) {
+    PyErr_Format(PyExc_TypeError, "%s takes no arguments", quoted_name(as_node(object)).c_str());
+    return nullptr;
+  }
+  return read_value(as_node(object));
+}
+
+// The instance of the current session if there is one already, else the object itself.
+NodeObject* instance_if_any(NodeObject* self) {
+  SessionState* state = SessionState::current();
+  NodeObject* instance = state != nullptr ? state->find_instance(self) : nullptr;
+  return instance != nullptr ? instance : self;
+}
+
+PyObject* get_value(PyObject* object, void*) { return read_value(as_node(object)); }
+PyObject* get_runs(PyObject* object, void*) {
+  return PyLong_FromUnsignedLong(instance_if_any(as_node(object))->runs);
+}
+PyObject* get_name(PyObject* object, void*) {
+  return PyUnicode_FromString(display_name(as_node(object)).c_str());
+}
+PyObject* get_function(PyObject* object, void*) {
+  PyObject* function = as_node(object)->function;
+  return Py_NewRef(function != nullptr ? function : Py_None);
+}
+PyObject* memo_peek(PyObject* object, PyObject*) { return read_node(as_node(object), false); }
+
+// A component rendered again: its body made the same memo with a new function.
+PyObject* memo_replace(PyObject* object, PyObject* const* args, Py_ssize_t count) {
+  if (count != 2) return PyErr_SetString(PyExc_TypeError, "_replace(function, dirty)"), nullptr;
+  NodeObject* self = as_node(object);
+  PyObject* old = std::exchange(self->function, Py_NewRef(args[0]));
+  const int dirty = PyObject_IsTrue(args[1]);
+  if (dirty > 0 && self->node != nullptr && self->graph == Graph::current_fast() &&
+      !(self->node->flags & reactive::kRunning)) {
+    self->node->flags |= reactive::kDirty;
+    self->graph->changed_later(self->node);
+  }
+  Py_XDECREF(old);
+  if (dirty < 0) return nullptr;
+  Py_RETURN_NONE;
+}
+
+PyObject* memo_repr(PyObject* object) {
+  NodeObject* self = as_node(object);
+  NodeObject* shown = instance_if_any(self);
+  const std::string name = display_name(self);
+  const std::string label = name.empty() ? "" : " " + name;
+  if (self->disposed) return PyUnicode_FromFormat("<Memo%s, disposed>", label.c_str());
+  const bool is_current = shown->value != nullptr && shown->node != nullptr &&
+                          (shown->kind == NodeKind::Signal || !(shown->node->flags & kNotPlain));
+  if (!is_current) return PyUnicode_FromFormat("<Memo%s, not computed>", label.c_str());
+  const int recursive = Py_ReprEnter(object);
+  if (recursive != 0) return recursive > 0 ? PyUnicode_FromString("<Memo ...>") : nullptr;
+  reactive::UntrackedGuard untracked(*Graph::current_fast());
+  PyObject* kept = Py_NewRef(shown->value);
+  PyObject* text = name.empty() ? PyUnicode_FromFormat("<Memo %R>", kept)
+                                : PyUnicode_FromFormat("<Memo %s=%R>", name.c_str(), kept);
+  Py_DECREF(kept);
+  Py_ReprLeave(object);
+  return text;
+}
+
+PyObject* memo_new(PyTypeObject*, PyObject* args, PyObject* kwargs) {
+  static const char* names[] = {"function", "name", "equals", "scope", nullptr};
+  PyObject *function = nullptr, *name = nullptr, *equals = nullptr, *scope = nullptr;
+  if (!PyArg_ParseTupleAndKeywords(args, kwargs, "O|$OOO", const_cast<char**>(names), &function,
+                                   &name, &equals, &scope)) {
+    return nullptr;
+  }
+  if (!PyCallable_Check(function)) {
+    PyErr_Format(PyExc_TypeError, "a memo is made of a function without arguments, not %R",
+                 function);
+    return nullptr;
+  }
+  NodeObject* self = new_memo_object(function);
+  if (self == nullptr) return nullptr;
+  if (set_options(self, name, equals, scope) < 0) return Py_DECREF(as_object(self)), nullptr;
+  if (self->name == nullptr) remember_origin(self);
+  const bool is_unbound = self->app_scope && is_served_here();
+  if (!is_unbound && bind_here(self) < 0) return Py_DECREF(as_object(self)), nullptr;
+  return as_object(self);
+}
+
+PyGetSetDef memo_getset[] = {
+    {"value", &get_value, nullptr,
+     "The value, computed if a source changed; the reader subscribes.", nullptr},
+    {"runs", &get_runs, nullptr, "How often the function ran.", nullptr},
+    {"name", &get_name, nullptr, "The name given, of the function, or assigned.", nullptr},
+    {"__wrapped__", &get_function, nullptr, "The function.", nullptr},
+    {nullptr, nullptr, nullptr, nullptr, nullptr}};
+
+PyMethodDef memo_methods[] = {
+    {"peek", &memo_peek, METH_NOARGS, "peek()\n--\n\nThe value, without subscribing."},
+    {"dispose", &node_dispose, METH_NOARGS,
+     "dispose()\n--\n\nEnds it; later use raises DisposedError."},
+    {"_replace", reinterpret_cast<PyCFunction>(reinterpret_cast<void*>(&memo_replace)),
+     METH_FASTCALL, nullptr},
+    {"__format__", &node_format, METH_O, nullptr},
+    {"__class_getitem__", &node_class_getitem, METH_O | METH_CLASS, nullptr},
+    {nullptr, nullptr, 0, nullptr}};
+
+}  // namespace
+
+NodeObject* new_memo_object(PyObject* function) {
+  NodeObject* self = new_node_object(types.memo, NodeKind::Memo);
+  if (self == nullptr) return nullptr;
+  self->function = Py_NewRef(function);
+  self->vectorcall = &memo_vectorcall;
+  return self;
+}
+
+PyTypeObject* make_memo_type() {
+  std::vector<PyType_Slot> slots = refusing_slots();
+  auto add = [&](int id, auto* content) {
+    slots.push_back({id, reinterpret_cast<void*>(content)});
+  };
+  add(Py_tp_doc, const_cast<char*>("A computed value; see lattice.memo."));
+  add(Py_tp_new, &memo_new);
+  add(Py_tp_call, &PyVectorcall_Call);
+  add(Py_tp_dealloc, &node_dealloc);
+  add(Py_tp_traverse, &node_traverse);
+  add(Py_tp_clear, &node_clear);
+  add(Py_tp_finalize, &node_finalize);
+  add(Py_tp_getattro, &memo_getattro);
+  add(Py_tp_repr, &memo_repr);
+  add(Py_tp_members, &node_members[0]);
+  add(Py_tp_getset, &memo_getset[0]);
+  add(Py_tp_methods, &memo_methods[0]);
+  slots.push_back({0, nullptr});
+  PyType_Spec spec = {"lattice.Memo", sizeof(NodeObject), 0,
+                      Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_GC | Py_TPFLAGS_IMMUTABLETYPE |
+                          Py_TPFLAGS_HAVE_VECTORCALL,
+                      slots.data()};
+  return reinterpret_cast<PyTypeObject*>(PyType_FromSpec(&spec));
+}
+
+}  // namespace lattice::python

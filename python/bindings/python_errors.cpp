@@ -1,0 +1,210 @@
+// SPDX-License-Identifier: MIT
+// Errors across the border: Python classes of lattice's exceptions, cached exceptions, log records.
+#include <nanobind/nanobind.h>
+
+#include "lattice/base/error.hpp"
+#include "reactive_node.hpp"
+
+namespace lattice::python {
+
+PyObject* lattice_error = nullptr;
+PyObject* access_error = nullptr;
+PyObject* disposed_error = nullptr;
+
+namespace {
+
+PyObject* cycle_error = nullptr;
+PyObject* decode_error = nullptr;
+
+// The class is known under its public name, `lattice.CycleError`.
+PyObject* add_class(PyObject* module, const char* name, PyObject* base, const char* doc) {
+  const std::string full = std::string("lattice.") + name;
+  PyObject* type = PyErr_NewExceptionWithDoc(full.c_str(), doc, base, nullptr);
+  if (type == nullptr || PyModule_AddObjectRef(module, name, type) < 0) return nullptr;
+  return type;
+}
+
+void set_native_error(std::exception_ptr error) {
+  try {
+    std::rethrow_exception(error);
+  } catch (const CycleError& known) {
+    PyErr_SetString(cycle_error, known.what());
+  } catch (const DisposedError& known) {
+    PyErr_SetString(disposed_error, known.what());
+  } catch (const AccessError& known) {
+    PyErr_SetString(access_error, known.what());
+  } catch (const DecodeError& known) {
+    PyErr_SetString(decode_error, known.what());
+  } catch (const Error& known) {
+    PyErr_SetString(lattice_error, known.what());
+  } catch (nanobind::python_error& known) {
+    known.restore();
+  } catch (const std::bad_alloc&) {
+    PyErr_NoMemory();
+  } catch (const std::exception& known) {
+    PyErr_SetString(PyExc_RuntimeError, known.what());
+  } catch (...) {
+    PyErr_SetString(PyExc_RuntimeError, "unknown C++ exception");
+  }
+}
+
+}  // namespace
+
+int init_errors(PyObject* module) {
+  lattice_error = add_class(module, "LatticeError", PyExc_Exception,
+                            "Base of the errors that Lattice raises for misuse.");
+  if (lattice_error == nullptr) return -1;
+  struct Entry {
+    const char* name;
+    const char* doc;
+    PyObject** place;
+  };
+  static PyObject *not_ready = nullptr, *trace_error = nullptr;
+  const Entry entries[] = {
+      {"CycleError", "A memo or effect depends on itself; the message names the path.",
+       &cycle_error},
+      {"DisposedError", "Used after the scope, component or session that made it has ended.",
+       &disposed_error},
+      {"AccessError", "State reached from a session, thread or phase that may not touch it.",
+       &access_error},
+      {"DecodeError", "Bytes that the program handed in do not decode.", &decode_error},
+      {"NotReady", "A value that is still being loaded.", &not_ready},
+      {"TraceError", "A function cannot be traced to native code.", &trace_error}};
+  for (const Entry& entry : entries) {
+    *entry.place = add_class(module, entry.name, lattice_error, entry.doc);
+    if (*entry.place == nullptr) return -1;
+  }
+  nanobind::register_exception_translator(
+      [](const std::exception_ptr& error, void*) {
+        try {
+          std::rethrow_exception(error);
+        } catch (const Error&) {
+          set_native_error(error);
+        }
+      },
+      nullptr);
+  return 0;
+}
+
+void set_python_error(std::exception_ptr error) noexcept { set_native_error(error); }
+
+PyObject* raise_error(PyObject* type, const std::string& message) {
+  PyErr_SetString(type, message.c_str());
+  return nullptr;
+}
+
+PyObject* take_raised() noexcept {
+  PyObject *type = nullptr, *value = nullptr, *traceback = nullptr;
+  PyErr_Fetch(&type, &value, &traceback);
+  if (type == nullptr) return nullptr;
+  PyErr_NormalizeException(&type, &value, &traceback);
+  if (traceback != nullptr) PyException_SetTraceback(value, traceback);
+  Py_DECREF(type);
+  Py_XDECREF(traceback);
+  return value;
+}
+
+void raise_again(PyObject* exception) noexcept {
+  PyErr_Restore(Py_NewRef(reinterpret_cast<PyObject*>(Py_TYPE(exception))), exception,
+                PyException_GetTraceback(exception));
+}
+
+// --- copies of cached exceptions
+
+namespace {
+
+// Fields that a built-in exception type keeps outside args and __dict__ (OSError.errno, ...).
+void copy_native_fields(PyObject* from, PyObject* to) {
+  for (PyTypeObject* type = Py_TYPE(from); type != nullptr; type = type->tp_base) {
+    const bool is_native = !(type->tp_flags & Py_TPFLAGS_HEAPTYPE);
+    if (!is_native || type == reinterpret_cast<PyTypeObject*>(PyExc_BaseException)) continue;
+    for (PyMemberDef* member = type->tp_members; member != nullptr && member->name != nullptr;
+         ++member) {
+      PyObject* value = PyObject_GetAttrString(from, member->name);
+      if (value != nullptr) PyObject_SetAttrString(to, member->name, value);
+      Py_XDECREF(value);
+      PyErr_Clear();
+    }
+  }
+}
+
+// Like the original in all but its traceback; null (nothing raised) when its class cannot be
+// copied.
+PyObject* copy_exception(PyObject* exception) {
+  PyTypeObject* type = Py_TYPE(exception);
+  PyObject* args = PyObject_GetAttrString(exception, "args");
+  PyObject* copy =
+      args != nullptr && PyTuple_Check(args) ? type->tp_new(type, args, nullptr) : nullptr;
+  if (copy == nullptr || Py_TYPE(copy) != type) {
+    PyErr_Clear();
+    Py_XDECREF(args);
+    Py_XDECREF(copy);
+    return nullptr;
+  }
+  PyObject_SetAttrString(copy, "args", args);
+  Py_DECREF(args);
+  copy_native_fields(exception, copy);
+  PyObject* fields = PyObject_GetAttrString(exception, "__dict__");
+  PyObject* target = fields != nullptr ? PyObject_GetAttrString(copy, "__dict__") : nullptr;
+  if (target != nullptr) PyDict_Update(target, fields);
+  Py_XDECREF(fields);
+  Py_XDECREF(target);
+  PyErr_Clear();
+  PyException_SetCause(copy, PyException_GetCause(exception));
+  PyException_SetContext(copy, PyException_GetContext(exception));
+  reinterpret_cast<PyBaseExceptionObject*>(copy)->suppress_context =
+      reinterpret_cast<PyBaseExceptionObject*>(exception)->suppress_context;
+  return copy;
+}
+
+}  // namespace
+
+void raise_copy(PyObject* exception, PyObject* traceback) {
+  PyObject* copy = copy_exception(exception);
+  if (copy == nullptr) copy = Py_NewRef(exception);
+  PyException_SetTraceback(copy, traceback != nullptr ? traceback : Py_None);
+  PyErr_Restore(Py_NewRef(reinterpret_cast<PyObject*>(Py_TYPE(copy))), copy, Py_XNewRef(traceback));
+}
+
+bool is_transient_error(PyObject* exception) {
+  return PyErr_GivenExceptionMatches(exception, PyExc_RecursionError) ||
+         PyErr_GivenExceptionMatches(exception, PyExc_MemoryError) ||
+         !PyErr_GivenExceptionMatches(exception, PyExc_Exception);
+}
+
+// --- reports
+
+void log_exception(PyObject* exception, std::string_view what) noexcept {
+  SavedError saved;
+  PyObject* module = PyImport_ImportModule("lattice._report");
+  PyObject* result = module != nullptr
+                         ? PyObject_CallMethod(module, "log_exception", "Os#", exception,
+                                               what.data(), static_cast<Py_ssize_t>(what.size()))
+                         : nullptr;
+  if (result == nullptr) PyErr_WriteUnraisable(exception);
+  Py_XDECREF(result);
+  Py_XDECREF(module);
+}
+
+// Steals `exception`.
+void report_error(Graph& graph, PyObject* exception, const std::string& what, const char* name) {
+  SavedError saved;
+  if (!PyErr_GivenExceptionMatches(exception, PyExc_Exception)) {
+    // KeyboardInterrupt and SystemExit are the program's: raised again at the next safe point.
+    if (PyErr_GivenExceptionMatches(exception, PyExc_KeyboardInterrupt)) PyErr_SetInterrupt();
+  }
+  auto* runtime = static_cast<Runtime*>(graph.host);
+  auto* state = runtime != nullptr ? static_cast<SessionState*>(runtime->host) : nullptr;
+  bool is_handled = false;
+  if (state != nullptr && state->on_error) {
+    try {
+      is_handled = state->on_error(exception, name);
+    } catch (...) {
+      PyErr_Clear();
+    }
+  }
+  if (!is_handled) log_exception(exception, what);
+  Py_DECREF(exception);
+}
+
+}  // namespace lattice::python

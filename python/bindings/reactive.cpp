@@ -1,0 +1,305 @@
+// SPDX-License-Identifier: MIT
+// Binding of the reactive layer: puts types, errors and functions into lattice._core.
+#include "reactive.hpp"
+
+#include <nanobind/nanobind.h>
+#include <nanobind/stl/string.h>
+
+#include <optional>
+
+#include "reactive_node.hpp"
+
+namespace nb = nanobind;
+
+namespace lattice::python {
+
+void start_thread_actor();
+void stop_thread_actor();
+
+// --- accessors for other bindings
+
+bool is_signal(PyObject* object) noexcept { return Py_TYPE(object) == types.signal; }
+bool is_memo(PyObject* object) noexcept { return Py_TYPE(object) == types.memo; }
+bool is_readable(PyObject* object) noexcept { return is_signal(object) || is_memo(object); }
+PyObject* read_tracked(PyObject* readable) { return read_node(as_node(readable), true); }
+PyObject* peek(PyObject* readable) { return read_node(as_node(readable), false); }
+int write(PyObject* signal, PyObject* value) { return write_node(as_node(signal), value); }
+PyObject* resolve(PyObject* readable) { return as_object(resolve_node(as_node(readable)).object); }
+const void* identity(PyObject* readable) { return resolve(readable); }
+std::string name_of(PyObject* node) { return display_name(as_node(node)); }
+
+namespace {
+
+void check(int result) {
+  if (result < 0) throw nb::python_error();
+}
+
+// --- dynamic extents
+
+class Batch {
+ public:
+  void enter() {
+    graph_ = &Graph::current();
+    graph_->open_batch();
+  }
+  void exit(nb::args) {
+    std::exchange(graph_, nullptr)->close_batch();
+    settle_trash();
+  }
+
+ private:
+  Graph* graph_ = nullptr;
+};
+
+class Untracked {
+ public:
+  void enter() {
+    graph_ = &Graph::current();
+    saved_ = graph_->context().observer;
+    graph_->context().observer = 0;
+  }
+  void exit(nb::args) { std::exchange(graph_, nullptr)->context().observer = saved_; }
+
+ private:
+  Graph* graph_ = nullptr;
+  Index saved_ = 0;
+};
+
+class PyScope {
+ public:
+  PyScope() : owner_(Owner::create()) {}
+
+  void enter() {
+    Node* node = reactive::node_of(owner_.handle());
+    if (node == nullptr) throw DisposedError("this scope was disposed");
+    graph_ = reactive::graph_of(node);
+    saved_ = std::exchange(graph_->context().owner, owner_.handle().index);
+    graph_->begin_walk();  // a scope disposed inside its block keeps its memory until the end
+  }
+  void exit(nb::args) {
+    graph_->context().owner = saved_;
+    std::exchange(graph_, nullptr)->end_walk();
+  }
+  void dispose() {
+    owner_.dispose();
+    settle_trash();
+  }
+  bool alive() const { return owner_.alive(); }
+
+ private:
+  Owner owner_;
+  Graph* graph_ = nullptr;
+  Index saved_ = 0;
+};
+
+class Loading {
+ public:
+  void enter() { ++thread_face.loading; }
+  void exit(nb::args) { --thread_face.loading; }
+};
+
+class Rendering {
+ public:
+  explicit Rendering(std::string name) : name_(std::move(name)) {}
+  void enter() { guard_.emplace(name_); }
+  void exit(nb::args) { guard_.reset(); }
+
+ private:
+  std::string name_;
+  std::optional<RenderingGuard> guard_;
+};
+
+void flush() {
+  Runtime& runtime = Runtime::current();
+  if (!runtime.mailbox().empty() && runtime.graph().idle()) runtime.drain_mailbox();
+  runtime.flush();
+  settle_trash();
+  auto* state = static_cast<SessionState*>(runtime.host);
+  if (state != nullptr && state->on_flush) state->on_flush();
+}
+
+bool is_component_body() {
+  return thread_face.callbacks ==
+         (thread_face.rendering != nullptr ? thread_face.callbacks_at_render : 0);
+}
+
+// --- sessions
+
+// What `lattice.in_session` keeps of the runtime in which a function was wrapped.
+class SessionHandle {
+ public:
+  SessionHandle() {
+    Runtime& runtime = Runtime::current();
+    serial_ = SessionState::of(runtime).serial();
+    mailbox_ = runtime.shared_mailbox();
+  }
+  bool is_current() const {
+    Runtime* runtime = Runtime::current_or_null();
+    auto* state = runtime != nullptr ? static_cast<SessionState*>(runtime->host) : nullptr;
+    return state != nullptr && state->serial() == serial_;
+  }
+  bool post(nb::object function) const {
+    return mailbox_->post([body = SharedRef(function.ptr())] {
+      GilScope gil;
+      if (!gil) return;
+      PyObject* result = PyObject_CallNoArgs(body.get());
+      if (result == nullptr)
+        report_error(Graph::current(), take_raised(), "a function posted to the session", "");
+      Py_XDECREF(result);
+    });
+  }
+
+ private:
+  uint64_t serial_;
+  std::shared_ptr<Mailbox> mailbox_;
+};
+
+// A session with a runtime of its own, for tests and for embedding without a page.
+class PySession {
+ public:
+  PySession() : state_(std::make_unique<SessionState>(runtime_)) {}
+  ~PySession() { dispose(); }
+
+  Runtime& runtime() { return runtime_; }
+  SessionState& state() {
+    if (state_ == nullptr) throw DisposedError("this session has ended");
+    return *state_;
+  }
+  bool is_alive() const { return state_ != nullptr; }
+  uint64_t serial() { return state().serial(); }
+  void start() {
+    RuntimeEntry entry(runtime_);
+    state().start();
+  }
+  void drain() {
+    RuntimeEntry entry(runtime_);
+    state().begin_segment();
+    runtime_.drain_mailbox();
+    settle_trash();
+  }
+  bool has_mail() { return !runtime_.mailbox().empty(); }
+  void hold_user_effects(bool held) {
+    RuntimeEntry entry(runtime_);
+    runtime_.hold_user_effects(held);
+  }
+  void dispose() {
+    if (state_ == nullptr) return;
+    state_->dispose();
+    runtime_.mailbox().close();
+    state_ = nullptr;
+  }
+
+ private:
+  Runtime runtime_;
+  std::unique_ptr<SessionState> state_;
+};
+
+class SessionEntry {
+ public:
+  explicit SessionEntry(nb::object session) : session_(std::move(session)) {}
+
+  nb::object enter() {
+    auto& session = nb::cast<PySession&>(session_);
+    session.state();
+    entry_ = std::make_unique<RuntimeEntry>(session.runtime());
+    session.state().set_object(session_.ptr());
+    session.state().begin_segment();
+    session.runtime().drain_mailbox();
+    settle_trash();
+    return session_;
+  }
+  void exit(nb::args) {
+    auto& session = nb::cast<PySession&>(session_);
+    if (session.is_alive()) session.state().set_object(nullptr);
+    entry_ = nullptr;
+  }
+
+ private:
+  nb::object session_;
+  std::unique_ptr<RuntimeEntry> entry_;
+};
+
+nb::object current_session() {
+  SessionState* state = SessionState::current();
+  if (state == nullptr || state->object() == nullptr) return nb::none();
+  return nb::borrow(state->object());
+}
+
+void add_type(nb::module_& module, const char* name, PyTypeObject*& place, PyTypeObject* type) {
+  if (type == nullptr) throw nb::python_error();
+  place = type;
+  module.attr(name) = nb::handle(reinterpret_cast<PyObject*>(type));
+}
+
+template <class Extent, class... Args>
+nb::class_<Extent> bind_extent(nb::module_& module, const char* name, const char* doc) {
+  return nb::class_<Extent>(module, name, doc)
+      .def(nb::init<Args...>())
+      .def("__enter__",
+           [](nb::object self) {
+             nb::cast<Extent&>(self).enter();
+             return self;
+           })
+      .def("__exit__", &Extent::exit);
+}
+
+void bind_sessions(nb::module_& module) {
+  nb::class_<SessionHandle>(module, "SessionHandle",
+                            "The session in which it was made, for other threads.")
+      .def(nb::init<>())
+      .def("is_current", &SessionHandle::is_current)
+      .def("post", &SessionHandle::post, nb::arg("function"), "False when the session has ended.");
+  nb::class_<SessionEntry>(module, "SessionEntry", "Makes a session current inside a `with` block.")
+      .def("__enter__", &SessionEntry::enter)
+      .def("__exit__", &SessionEntry::exit);
+  nb::class_<PySession>(module, "SessionState", nb::dynamic_attr(), "A session without a page.")
+      .def(nb::init<>())
+      .def(
+          "enter", [](nb::object self) { return new SessionEntry(std::move(self)); },
+          nb::rv_policy::take_ownership)
+      .def("start", &PySession::start, "Starts the module-level effects.")
+      .def("drain", &PySession::drain, "Runs what other threads and the app have sent.")
+      .def("hold_user_effects", &PySession::hold_user_effects, nb::arg("held"))
+      .def("dispose", &PySession::dispose, "Ends everything made in it.")
+      .def_prop_ro("has_mail", &PySession::has_mail)
+      .def_prop_ro("alive", &PySession::is_alive)
+      .def_prop_ro("id", [](PySession& self) { return std::to_string(self.serial()); });
+  module.def("current_session", &current_session,
+             nb::sig("def current_session() -> object | None"));
+  module.def("start_thread_actor", &start_thread_actor, "An app's actor for tests.");
+  module.def("stop_thread_actor", &stop_thread_actor);
+  module.def("clear_app_actor", [] { set_app_actor(nullptr); });
+}
+
+}  // namespace
+}  // namespace lattice::python
+
+void bind_reactive(nb::module_& module) {
+  using namespace lattice::python;
+  value_name = PyUnicode_InternFromString("value");
+  check(init_errors(module.ptr()));
+  register_node_types();
+  register_sentinel_type();
+  add_type(module, "Signal", types.signal, make_signal_type());
+  add_type(module, "Memo", types.memo, make_memo_type());
+  add_type(module, "Effect", types.effect, make_effect_type());
+
+  bind_extent<Batch>(module, "Batch", "One flush at the end of the block.");
+  bind_extent<Untracked>(module, "Untracked", "Reads in the block subscribe nothing.");
+  bind_extent<Loading>(module, "loading", "While a served app's file is imported.");
+  bind_extent<Rendering, std::string>(module, "rendering", "While a component's body runs.");
+  bind_extent<PyScope>(module, "Scope", "Owns what is made in its block.")
+      .def("dispose", &PyScope::dispose, "Ends everything made inside, last first.")
+      .def_prop_ro("alive", &PyScope::alive);
+
+  module.def(
+      "on_cleanup", [](nb::object function) { check(add_cleanup(function.ptr())); },
+      nb::arg("function"));
+  module.def("flush", &flush, "Runs queued effects, and what other threads have sent.");
+  module.def(
+      "values_equal", [](nb::handle a, nb::handle b) { return values_equal(a.ptr(), b.ptr()); },
+      nb::arg("a").none(), nb::arg("b").none());
+  module.def("in_component_body", &is_component_body,
+             "Whether no memo or effect function runs inside the component body that runs.");
+  bind_sessions(module);
+}

@@ -1,0 +1,356 @@
+// SPDX-License-Identifier: MIT
+// The Python objects of signals, memos and effects, as the files that implement them see them.
+//
+// One NodeObject per lattice.Signal, Memo or Effect. The value and the function live in the object,
+// where Python's collector sees them; the graph's node holds a pointer back, so reading needs one
+// compare (does my graph equal the current one?) and no look into the arena.
+//
+//   who keeps whom          subscriber object --held--> source objects     (strong, visited by gc)
+//                           parent memo/effect --children--> its effects and cleanup functions
+//                           (same) graph --> effects of the root or of a scope    (strong: gc
+//                           roots) node --> object                                (borrowed
+//                           otherwise)
+// So a memo lives while anyone reads it, and a cycle through a closure is garbage like any other.
+//
+// States: bound (node != null), template (node == null, neither disposed): made at module level and
+// its thread is gone, or made to be shared; `disposed`: its owner ended.
+#pragma once
+
+#include <Python.h>
+#include <structmember.h>
+
+#include <cstdint>
+#include <memory>
+#include <new>
+#include <string>
+#include <vector>
+
+#include "lattice/reactive/graph.hpp"
+#include "lattice/reactive/runtime.hpp"
+#include "lattice/reactive/scope.hpp"
+#include "reactive.hpp"
+#include "session_state.hpp"
+
+namespace lattice::python {
+
+using reactive::Computation;
+using reactive::Flags;
+using reactive::Graph;
+using reactive::Index;
+using reactive::Link;
+using reactive::Node;
+using reactive::RunFrame;
+
+enum class NodeKind : uint8_t { Signal, Memo, Effect };
+enum class Equality : uint8_t { Auto, Is, Equal, Never, Function };
+
+struct NodeObject;
+
+struct SignalNode : Node {
+  NodeObject* self;
+};
+struct ComputationNode : Computation {  // memos and effects
+  NodeObject* self;
+};
+struct CleanupNode : Node {
+  PyObject* function;  // owned when parent is null, else by the parent's children
+  NodeObject* parent;
+};
+
+struct Child {
+  PyObject* object;      // strong: an effect, or a cleanup function
+  CleanupNode* cleanup;  // null for an effect
+};
+
+struct Mirror;       // app_scope.cpp: of an app-scoped node in a session
+struct Publication;  // app_scope.cpp: of an app-scoped node in the actor
+struct MailSlot;     // signal_type.cpp: a value on its way from another thread
+
+// What few nodes have.
+struct Extra {
+  PyObject* equals = nullptr;
+  PyObject* error = nullptr;      // a memo's cached exception
+  PyObject* traceback = nullptr;  // as it was when the memo's function raised
+  std::vector<Child> children;
+  std::shared_ptr<MailSlot> mail;
+  std::shared_ptr<Mirror> mirror;
+  std::shared_ptr<Publication> publication;
+  int32_t priority = 0;
+};
+
+struct NodeObject {
+  PyObject ob_base;
+  Graph* graph;  // null when unbound
+  Node* node;
+  PyObject* value;
+  PyObject* pending;   // a signal's value until the batch or run commits it
+  PyObject* function;  // a memo's or effect's
+  vectorcallfunc vectorcall;
+  Extra* extra;
+  uint64_t cached_serial;       // the session that last used this template,
+  NodeObject* cached_instance;  // and its instance; valid while that session is current
+  NodeObject* parent;           // of an effect among the children of another computation
+  PyObject* name;
+  PyObject* origin;  // code object that made it; with the offset the assigned name can be found
+  int32_t origin_offset;
+  uint32_t runs;
+  std::vector<NodeObject*> held;  // strong: sources of this computation
+  PyObject* weakrefs;
+  NodeKind kind;
+  Equality equality;
+  bool app_scope;
+  bool disposed;
+  bool root_owned;     // ends only with its runtime: may serve as a template
+  bool ending;         // being disposed by name
+  bool kept_by_graph;  // an effect to which the graph holds a strong reference
+  bool weak;           // an effect that nobody keeps
+  bool user_phase;
+  bool is_factory;  // an effect whose function makes the function to run, per session
+  bool registered;  // in the list of module-level effects
+  bool held_stale;  // a source was added in this run
+};
+
+inline NodeObject* as_node(PyObject* object) noexcept {
+  return reinterpret_cast<NodeObject*>(object);
+}
+inline PyObject* as_object(NodeObject* node) noexcept { return reinterpret_cast<PyObject*>(node); }
+
+// --- the types, set once by bind_reactive
+struct Types {
+  PyTypeObject* signal = nullptr;
+  PyTypeObject* memo = nullptr;
+  PyTypeObject* effect = nullptr;
+  uint16_t signal_node = 0;
+  uint16_t memo_node = 0;
+  uint16_t effect_node = 0;
+  uint16_t cleanup_node = 0;
+  uint16_t sentinel_node = 0;
+};
+extern Types types;
+extern PyObject* value_name;  // interned "value"
+
+PyTypeObject* make_signal_type();
+PyTypeObject* make_memo_type();
+PyTypeObject* make_effect_type();
+void register_node_types();
+void register_sentinel_type();
+
+inline bool is_python_computation(const Node* node) noexcept {
+  return node->type == types.memo_node || node->type == types.effect_node;
+}
+inline NodeObject*& object_of(Node* node) noexcept {
+  return node->type == types.signal_node ? static_cast<SignalNode*>(node)->self
+                                         : static_cast<ComputationNode*>(node)->self;
+}
+
+// --- per thread
+struct ThreadFace {
+  const std::string* rendering = nullptr;  // name of the component whose body runs
+  uint32_t callbacks = 0;                  // Python functions of memos and effects on the stack
+  uint32_t callbacks_at_render = 0;
+  uint32_t loading = 0;
+};
+extern thread_local ThreadFace thread_face [[gnu::tls_model("initial-exec")]];
+
+// --- node_object.cpp: life of objects, shared by the three types
+NodeObject* new_node_object(PyTypeObject* type, NodeKind kind);
+Extra& extra_of(NodeObject* self);
+// Sets name=, equals=, scope= of a new object. -1 with an error.
+int set_options(NodeObject* self, PyObject* name, PyObject* equals, PyObject* scope);
+void remember_origin(NodeObject* self);
+std::string display_name(NodeObject* self);
+// "'count'", or "this signal".
+std::string quoted_name(NodeObject* self);
+// Gives it a node in the current graph, under the current owner. -1 with an error.
+int bind_here(NodeObject* self);
+// As bind_here, but owned by the runtime itself.
+int bind_to_root(NodeObject* self);
+void dispose_object(NodeObject* self);
+void destroy_node(Graph& graph, Node* node) noexcept;
+void node_dealloc(PyObject* object);
+int node_traverse(PyObject* object, visitproc visit, void* arg);
+int node_clear(PyObject* object);
+void node_finalize(PyObject* object);
+PyObject* node_class_getitem(PyObject* type, PyObject* item);
+PyObject* node_dispose(PyObject* object, PyObject*);
+extern PyMemberDef node_members[];
+// Slots with which a signal or memo refuses to be used as its value.
+std::vector<PyType_Slot> refusing_slots();
+PyObject* node_format(PyObject* object, PyObject* spec);
+void add_child(NodeObject* parent, Child child);
+// The Python memo or effect that owns what is created now; null when a scope or the root does.
+NodeObject* owning_computation(Graph& graph) noexcept;
+
+// --- reading and writing
+// The running Python computation keeps a source that it has just subscribed to alive.
+void hold(Computation* sub, NodeObject* dep);
+// Makes `dep` a source of the running computation. REQUIRES: graph.tracking().
+inline void track(Graph& graph, NodeObject* dep) {
+  auto* sub = reactive::at<Computation>(graph.context().observer);
+  const Index index = reactive::index_of(dep->node);
+  const Index tail = sub->deps_tail;
+  const Index next = tail != 0 ? reactive::at<Link>(tail)->next_dep : sub->deps;
+  const bool is_known = next != 0 && reactive::at<Link>(next)->dep == index;
+  graph.track(dep->node, index);
+  if (!is_known && sub->deps_tail != tail) [[unlikely]]
+    hold(sub, dep);
+}
+// After a run, before its frame ends: keeps exactly the sources that were read.
+void refresh_held(NodeObject* self, Computation* node);
+inline bool held_is_stale(const NodeObject* self, const Computation* node) noexcept {
+  const Index rest =
+      node->deps_tail != 0 ? reactive::at<Link>(node->deps_tail)->next_dep : node->deps;
+  return self->held_stale || rest != 0;
+}
+
+// Dropping a reference may run user code, which must not happen in the middle of a walk.
+void discard_later(PyObject* object);
+void empty_trash() noexcept;
+extern thread_local std::vector<PyObject*> trash;
+inline void discard(PyObject* object) noexcept {
+  if (object == nullptr) return;
+  if (Py_REFCNT(object) > 1 || !PyObject_IS_GC(object)) {
+    Py_DECREF(object);
+  } else {
+    discard_later(object);
+  }
+}
+inline void settle_trash() noexcept {
+  if (!trash.empty()) [[unlikely]]
+    empty_trash();
+}
+
+// Each for an object that belongs to the current graph.
+PyObject* signal_read_here(NodeObject* self, Graph& graph, bool tracked);
+PyObject* memo_read_here(NodeObject* self, Graph& graph, bool tracked);
+int signal_write_here(NodeObject* self, Graph& graph, PyObject* value);
+PyObject* signal_latest(NodeObject* self) noexcept;  // borrowed: pending, else committed
+PyObject* read_node(NodeObject* self, bool tracked);
+int write_node(NodeObject* self, PyObject* value);
+bool update_signal(Graph& graph, Node* node) noexcept;
+bool update_memo(Graph& graph, Node* node) noexcept;
+bool update_effect(Graph& graph, Node* node) noexcept;
+NodeObject* new_signal_object(PyObject* value);
+NodeObject* new_memo_object(PyObject* function);
+// An effect with the same function in the current runtime, owned by the root. Null with an error.
+NodeObject* new_effect_like(NodeObject* of_template);
+NodeObject* new_effect(PyObject* function, std::string_view name, bool user_phase);
+void start_effect(NodeObject* self);  // may throw CycleError
+// Of the running effect or memo, else of the current owner. -1 with an error.
+int add_cleanup(PyObject* function);
+
+// --- equality.cpp
+// 1: a change, 0: none, -1: error. Runs untracked.
+int is_change(NodeObject* self, PyObject* before, PyObject* after);
+inline bool is_plainly_same(const NodeObject* self, PyObject* before, PyObject* after) noexcept {
+  return before == after && self->equality != Equality::Never &&
+         (PyLong_CheckExact(after) || PyUnicode_CheckExact(after) || after == Py_None);
+}
+// Values that must not be shared between sessions: containers and dataclasses.
+bool is_copied_per_session(PyObject* value);
+
+// --- session_state.cpp
+enum class Place : uint8_t { Here, Foreign, App, Error };
+struct Resolved {
+  NodeObject* object;
+  Place place;
+};
+// Which object of the current graph stands for `self`. Foreign: of another thread's runtime, and
+// there is no session here. App: belongs to the actor, and this is neither a session nor the actor.
+Resolved resolve_node(NodeObject* self);
+void register_template_effect(NodeObject* effect);
+void forget_template_effect(NodeObject* effect) noexcept;
+bool is_served_here() noexcept;  // a session or the actor is current
+
+// --- app_scope.cpp
+NodeObject* app_instance(NodeObject* of_template);     // on the actor
+NodeObject* mirror_instance(NodeObject* of_template);  // in a session
+PyObject* app_peek(NodeObject* of_template);           // elsewhere
+int app_write(NodeObject* of_template, PyObject* value);
+PyObject* app_update(NodeObject* of_template, PyObject* function);
+int mirror_write(NodeObject* mirror, Graph& graph, PyObject* value);
+PyObject* mirror_update(NodeObject* mirror, PyObject* function);
+void note_mirror_read(NodeObject* mirror, Graph& graph);
+PyObject* mirror_error(NodeObject* mirror);  // borrowed, null when it has a value
+void publish(NodeObject* app_node);          // after a change in the actor
+int traverse_app(Extra& extra, visitproc visit, void* arg);
+void clear_app(Extra& extra);
+
+// --- python_errors.cpp
+extern PyObject* lattice_error;
+extern PyObject* access_error;
+extern PyObject* disposed_error;
+int init_errors(PyObject* module);
+PyObject* raise_error(PyObject* type, const std::string& message);  // returns null
+// Raises a copy of a cached exception, so that neither frames nor traceback entries pile up on it.
+void raise_copy(PyObject* exception, PyObject* traceback);
+bool is_transient_error(PyObject* exception);
+void report_error(Graph& graph, PyObject* exception, const std::string& what, const char* name);
+// "app.py:12" of the innermost frame outside the package; its function's name.
+struct UserPlace {
+  std::string where, function;
+};
+UserPlace user_place();
+
+// Runs `body`; what it throws becomes Python's error and `failure` is returned.
+template <class Body, class Result>
+Result guarded(Result failure, Body&& body) noexcept {
+  try {
+    return body();
+  } catch (...) {
+    set_python_error(std::current_exception());
+    return failure;
+  }
+}
+
+// The GIL, from any thread; false when the interpreter is gone.
+class GilScope {
+ public:
+  GilScope() noexcept : usable_(Py_IsInitialized() != 0) {
+    if (usable_) state_ = PyGILState_Ensure();
+  }
+  ~GilScope() {
+    if (usable_) PyGILState_Release(state_);
+  }
+  GilScope(const GilScope&) = delete;
+  GilScope& operator=(const GilScope&) = delete;
+  explicit operator bool() const noexcept { return usable_; }
+
+ private:
+  bool usable_;
+  PyGILState_STATE state_{};
+};
+
+// A strong reference that may be dropped by any thread; copying needs the GIL.
+class SharedRef {
+ public:
+  explicit SharedRef(PyObject* object) noexcept : object_(Py_XNewRef(object)) {}
+  explicit SharedRef(NodeObject* object) noexcept : SharedRef(as_object(object)) {}
+  SharedRef(const SharedRef& other) noexcept : object_(Py_XNewRef(other.object_)) {}
+  SharedRef(SharedRef&& other) noexcept : object_(std::exchange(other.object_, nullptr)) {}
+  SharedRef& operator=(const SharedRef&) = delete;
+  ~SharedRef() {
+    if (object_ == nullptr) return;
+    if (GilScope gil; gil) Py_DECREF(object_);
+  }
+  PyObject* get() const noexcept { return object_; }
+
+ private:
+  PyObject* object_;
+};
+
+// Keeps a raised exception while other code runs.
+class SavedError {
+ public:
+  SavedError() noexcept { PyErr_Fetch(&type_, &value_, &traceback_); }
+  ~SavedError() { PyErr_Restore(type_, value_, traceback_); }
+  SavedError(const SavedError&) = delete;
+  SavedError& operator=(const SavedError&) = delete;
+
+ private:
+  PyObject* type_;
+  PyObject* value_;
+  PyObject* traceback_;
+};
+
+}  // namespace lattice::python

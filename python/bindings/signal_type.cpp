@@ -1,0 +1,410 @@
+// SPDX-License-Identifier: MIT
+// lattice.Signal: a value that is written, and read with tracking.
+//
+// `.value` is answered by tp_getattro for the interned name itself, before any descriptor lookup;
+// it costs a type slot call, two compares and a reference count. A write while nothing runs commits
+// at once; inside a batch or a run it waits in `pending` until somebody pulls, so that writing a
+// value and writing the old one back is no change.
+#include "reactive_node.hpp"
+
+namespace lattice::python {
+
+// The newest value written by other threads; later writes replace it while it waits in the mailbox.
+struct MailSlot {
+  PyObject* value;
+  explicit MailSlot(PyObject* first) noexcept : value(Py_NewRef(first)) {}
+  ~MailSlot() {
+    if (GilScope gil; gil) Py_DECREF(value);
+  }
+  MailSlot(const MailSlot&) = delete;
+  MailSlot& operator=(const MailSlot&) = delete;
+};
+
+namespace {
+
+Runtime& runtime_of(NodeObject* self) { return *static_cast<Runtime*>(self->graph->host); }
+
+PyObject* raise_ended(NodeObject* self) {
+  return raise_error(disposed_error, quoted_name(self) +
+                                         " was disposed with the scope, component or session that "
+                                         "created it, and cannot be used any more");
+}
+
+// --- other threads
+
+void apply_mail(NodeObject* self, const std::shared_ptr<MailSlot>& slot) {
+  Extra& extra = extra_of(self);
+  if (extra.mail == slot) extra.mail = nullptr;
+  if (self->node == nullptr || self->graph != Graph::current_fast()) return;
+  if (write_node(self, slot->value) < 0)
+    report_error(*self->graph, take_raised(), "a write from another thread", "");
+}
+
+int post_write(NodeObject* self, PyObject* value) {
+  Extra& extra = extra_of(self);
+  if (extra.mail != nullptr) {
+    Py_SETREF(extra.mail->value, Py_NewRef(value));
+    return 0;
+  }
+  auto slot = extra.mail = std::make_shared<MailSlot>(value);
+  runtime_of(self).mailbox().post([target = SharedRef(self), slot] {
+    GilScope gil;
+    apply_mail(as_node(target.get()), slot);
+  });
+  return 0;
+}
+
+int update_node(NodeObject* self, PyObject* function);
+
+int post_update(NodeObject* self, PyObject* function) {
+  extra_of(self).mail = nullptr;  // later writes come after this update
+  runtime_of(self).mailbox().post([target = SharedRef(self), body = SharedRef(function)] {
+    GilScope gil;
+    NodeObject* node = as_node(target.get());
+    if (node->node == nullptr || node->graph != Graph::current_fast()) return;
+    if (update_node(node, body.get()) < 0) {
+      report_error(*node->graph, take_raised(), "an update from another thread", "");
+    }
+  });
+  return 0;
+}
+
+// --- writes here
+
+int write_while_rendering(NodeObject* self) {
+  const UserPlace place = user_place();
+  const std::string& component = *thread_face.rendering;
+  std::string message = "LT102: " + place.where + ": " + quoted_name(self) + " is written while '" +
+                        component + "' renders. ";
+  const bool is_called =
+      !place.function.empty() && place.function[0] != '<' && place.function != component;
+  if (is_called) {
+    message +=
+        "Did you mean on_click=" + place.function + ", not on_click=" + place.function + "()? ";
+  }
+  raise_error(lattice_error, message +
+                                 "A body only describes the page: write from a handler, an "
+                                 "effect or a task.");
+  return -1;
+}
+
+void replace_value(NodeObject* self, PyObject* value) {
+  PyObject* old = std::exchange(self->value, Py_NewRef(value));
+  discard(old);
+}
+
+int commit_now(NodeObject* self, Graph& graph, PyObject* value) {
+  PyObject* old = std::exchange(self->value, Py_NewRef(value));
+  const int result = guarded(-1, [&] {
+    graph.changed(self->node);
+    return 0;
+  });
+  Py_DECREF(old);
+  settle_trash();
+  return result;
+}
+
+int write_later(NodeObject* self, Graph& graph, PyObject* value) {
+  PyObject* old = std::exchange(self->pending, Py_NewRef(value));
+  self->node->flags |= reactive::kDirty;
+  graph.changed_later(self->node);
+  Py_XDECREF(old);
+  return 0;
+}
+
+int update_node(NodeObject* self, PyObject* function) {
+  if (self->extra != nullptr && self->extra->mirror != nullptr) {
+    PyObject* result = mirror_update(self, function);
+    Py_XDECREF(result);
+    return result != nullptr ? 0 : -1;
+  }
+  PyObject* before = Py_NewRef(signal_latest(self));
+  PyObject* after = nullptr;
+  {
+    reactive::UntrackedGuard guard(*self->graph);
+    after = PyObject_CallOneArg(function, before);
+  }
+  Py_DECREF(before);
+  if (after == nullptr) return -1;
+  const int result = write_node(self, after);
+  Py_DECREF(after);
+  return result;
+}
+
+}  // namespace
+
+PyObject* signal_latest(NodeObject* self) noexcept {
+  return self->pending != nullptr ? self->pending : self->value;
+}
+
+int signal_write_here(NodeObject* self, Graph& graph, PyObject* value) {
+  if (thread_face.rendering != nullptr) [[unlikely]]
+    return write_while_rendering(self);
+  PyObject* latest = signal_latest(self);
+  if (is_plainly_same(self, latest, value)) return 0;
+  const int change = is_change(self, latest, value);
+  if (change <= 0) return change;
+  if (self->node == nullptr) return raise_ended(self), -1;  // an equality function disposed it
+  int result = 0;
+  if (self->pending == nullptr && self->node->subs == 0) {
+    replace_value(self, value);
+    settle_trash();
+  } else if (self->pending == nullptr && graph.idle()) {
+    result = commit_now(self, graph, value);
+  } else {
+    result = write_later(self, graph, value);
+  }
+  if (self->extra != nullptr && self->extra->publication != nullptr) publish(self);
+  return result;
+}
+
+int write_node(NodeObject* self, PyObject* value) {
+  Graph* graph = Graph::current_fast();
+  if (self->graph == graph && self->extra == nullptr) [[likely]]
+    return signal_write_here(self, *graph, value);
+  const Resolved resolved = resolve_node(self);
+  switch (resolved.place) {
+    case Place::Here:
+      graph = Graph::current_fast();
+      if (resolved.object->extra != nullptr && resolved.object->extra->mirror != nullptr) {
+        return mirror_write(resolved.object, *graph, value);
+      }
+      return signal_write_here(resolved.object, *graph, value);
+    case Place::Foreign:
+      return post_write(resolved.object, value);
+    case Place::App:
+      return app_write(self, value);
+    case Place::Error:
+      break;
+  }
+  return -1;
+}
+
+// Commits what was written while something ran. Returns whether readers see another value.
+bool update_signal(Graph& graph, Node* node) noexcept {
+  NodeObject* self = object_of(node);
+  node->flags &= static_cast<Flags>(~reactive::kDirty);
+  if (self == nullptr || self->pending == nullptr) return false;
+  PyObject* value = std::exchange(self->pending, nullptr);
+  int change = is_change(self, self->value, value);
+  if (change < 0) {
+    report_error(graph, take_raised(), "the equality function of " + quoted_name(self), "");
+    change = 1;
+  }
+  if (change == 0) {
+    discard(value);
+    return false;
+  }
+  discard(std::exchange(self->value, value));
+  return true;
+}
+
+PyObject* signal_read_here(NodeObject* self, Graph& graph, bool tracked) {
+  if (self->pending != nullptr) [[unlikely]] {
+    if (update_signal(graph, self->node)) graph.promote(self->node);
+    if (self->node == nullptr) return raise_ended(self);
+  }
+  if (tracked && graph.tracking()) {
+    const int failed = guarded(-1, [&] {
+      track(graph, self);
+      return 0;
+    });
+    if (failed) return nullptr;
+  }
+  if (self->extra != nullptr && self->extra->mirror != nullptr) [[unlikely]] {
+    if (tracked) note_mirror_read(self, graph);
+    if (PyObject* error = mirror_error(self)) {
+      raise_copy(error, nullptr);
+      return nullptr;
+    }
+  }
+  return Py_NewRef(self->value);
+}
+
+PyObject* read_node(NodeObject* self, bool tracked) {
+  const Resolved resolved = resolve_node(self);
+  Graph& graph = *Graph::current_fast();
+  NodeObject* object = resolved.object;
+  switch (resolved.place) {
+    case Place::Here:
+      return object->kind == NodeKind::Signal ? signal_read_here(object, graph, tracked)
+                                              : memo_read_here(object, graph, tracked);
+    case Place::Foreign:
+      if (object->kind == NodeKind::Signal) return Py_NewRef(signal_latest(object));
+      if (object->value != nullptr && !reactive::needs_clean(object->node) &&
+          !(object->node->flags & reactive::kError)) {
+        return Py_NewRef(object->value);
+      }
+      return raise_error(access_error,
+                         quoted_name(object) +
+                             " is a memo of another thread's session and not up to date; only that "
+                             "session can compute it. Wrap the function that runs on this thread: "
+                             "lt.in_session(fn), or read the memo before you start the thread.");
+    case Place::App:
+      return app_peek(self);
+    case Place::Error:
+      break;
+  }
+  return nullptr;
+}
+
+// --- the type
+
+namespace {
+
+inline PyObject* read_value(NodeObject* self) {
+  Graph* graph = Graph::current_fast();
+  if (self->graph == graph && self->pending == nullptr && self->extra == nullptr) [[likely]] {
+    if (graph->tracking()) {
+      const bool tracked = guarded(false, [&] {
+        track(*graph, self);
+        return true;
+      });
+      if (!tracked) return nullptr;
+    }
+    return Py_NewRef(self->value);
+  }
+  return read_node(self, true);
+}
+
+PyObject* signal_getattro(PyObject* object, PyObject* name) {
+  if (name == value_name) [[likely]]
+    return read_value(as_node(object));
+  return PyObject_GenericGetAttr(object, name);
+}
+
+int refuse_delete(PyObject* object) {
+  PyErr_Format(PyExc_AttributeError, "the value of %s cannot be deleted",
+               quoted_name(as_node(object)).c_str());
+  return -1;
+}
+
+int signal_setattro(PyObject* object, PyObject* name, PyObject* value) {
+  if (name == value_name && value != nullptr) [[likely]]
+    return write_node(as_node(object), value);
+  return PyObject_GenericSetAttr(object, name, value);
+}
+
+PyObject* get_value(PyObject* object, void*) { return read_value(as_node(object)); }
+int set_value(PyObject* object, PyObject* value, void*) {
+  return value != nullptr ? write_node(as_node(object), value) : refuse_delete(object);
+}
+PyObject* get_name(PyObject* object, void*) {
+  return PyUnicode_FromString(display_name(as_node(object)).c_str());
+}
+
+PyObject* signal_peek(PyObject* object, PyObject*) { return read_node(as_node(object), false); }
+
+PyObject* signal_update(PyObject* object, PyObject* function) {
+  NodeObject* self = as_node(object);
+  const Resolved resolved = resolve_node(self);
+  int result = -1;
+  switch (resolved.place) {
+    case Place::Here:
+      result = update_node(resolved.object, function);
+      break;
+    case Place::Foreign:
+      result = post_update(resolved.object, function);
+      break;
+    case Place::App: {
+      PyObject* value = app_update(self, function);
+      Py_XDECREF(value);
+      result = value != nullptr ? 0 : -1;
+      break;
+    }
+    case Place::Error:
+      break;
+  }
+  if (result < 0) return nullptr;
+  Py_RETURN_NONE;
+}
+
+PyObject* signal_repr(PyObject* object) {
+  NodeObject* self = as_node(object);
+  NodeObject* shown = self;
+  if (SessionState* state = SessionState::current()) {
+    if (NodeObject* instance = state->find_instance(self)) shown = instance;
+  }
+  const std::string name = display_name(self);
+  PyObject* value = signal_latest(shown);
+  if (value == nullptr)
+    return PyUnicode_FromFormat("<Signal %s, disposed>", quoted_name(self).c_str());
+  const int recursive = Py_ReprEnter(object);
+  if (recursive != 0) return recursive > 0 ? PyUnicode_FromString("<Signal ...>") : nullptr;
+  reactive::UntrackedGuard untracked(*Graph::current_fast());
+  PyObject* kept = Py_NewRef(value);
+  PyObject* text = name.empty() ? PyUnicode_FromFormat("<Signal %R>", kept)
+                                : PyUnicode_FromFormat("<Signal %s=%R>", name.c_str(), kept);
+  Py_DECREF(kept);
+  Py_ReprLeave(object);
+  return text;
+}
+
+PyObject* signal_new(PyTypeObject*, PyObject* args, PyObject* kwargs) {
+  static const char* names[] = {"initial", "name", "equals", "scope", nullptr};
+  PyObject *initial = nullptr, *name = nullptr, *equals = nullptr, *scope = nullptr;
+  if (!PyArg_ParseTupleAndKeywords(args, kwargs, "O|$OOO", const_cast<char**>(names), &initial,
+                                   &name, &equals, &scope)) {
+    return nullptr;
+  }
+  NodeObject* self = new_signal_object(initial);
+  if (self == nullptr) return nullptr;
+  if (set_options(self, name, equals, scope) < 0) return Py_DECREF(as_object(self)), nullptr;
+  if (self->name == nullptr) remember_origin(self);
+  // Shared state has no place in a session's runtime.
+  const bool is_unbound = self->app_scope && is_served_here();
+  if (!is_unbound && bind_here(self) < 0) return Py_DECREF(as_object(self)), nullptr;
+  return as_object(self);
+}
+
+PyGetSetDef signal_getset[] = {
+    {"value", &get_value, &set_value,
+     "The value. Reading it in a memo, effect or component subscribes; writing it notifies.",
+     nullptr},
+    {"name", &get_name, nullptr, "The name given or assigned, for messages.", nullptr},
+    {nullptr, nullptr, nullptr, nullptr, nullptr}};
+
+PyMethodDef signal_methods[] = {
+    {"peek", &signal_peek, METH_NOARGS, "peek()\n--\n\nThe value, without subscribing."},
+    {"update", &signal_update, METH_O,
+     "update(function, /)\n--\n\nSets the value to function(value); the read does not subscribe."},
+    {"dispose", &node_dispose, METH_NOARGS,
+     "dispose()\n--\n\nEnds it; later use raises DisposedError."},
+    {"__format__", &node_format, METH_O, nullptr},
+    {"__class_getitem__", &node_class_getitem, METH_O | METH_CLASS, nullptr},
+    {nullptr, nullptr, 0, nullptr}};
+
+}  // namespace
+
+NodeObject* new_signal_object(PyObject* value) {
+  NodeObject* self = new_node_object(types.signal, NodeKind::Signal);
+  if (self != nullptr) self->value = Py_NewRef(value);
+  return self;
+}
+
+PyTypeObject* make_signal_type() {
+  std::vector<PyType_Slot> slots = refusing_slots();
+  auto add = [&](int id, auto* content) {
+    slots.push_back({id, reinterpret_cast<void*>(content)});
+  };
+  add(Py_tp_doc,
+      const_cast<char*>("A value that tells its readers when it changes; see lattice.signal."));
+  add(Py_tp_new, &signal_new);
+  add(Py_tp_dealloc, &node_dealloc);
+  add(Py_tp_traverse, &node_traverse);
+  add(Py_tp_clear, &node_clear);
+  add(Py_tp_finalize, &node_finalize);
+  add(Py_tp_getattro, &signal_getattro);
+  add(Py_tp_setattro, &signal_setattro);
+  add(Py_tp_repr, &signal_repr);
+  add(Py_tp_members, &node_members[0]);
+  add(Py_tp_getset, &signal_getset[0]);
+  add(Py_tp_methods, &signal_methods[0]);
+  slots.push_back({0, nullptr});
+  PyType_Spec spec = {"lattice.Signal", sizeof(NodeObject), 0,
+                      Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_GC | Py_TPFLAGS_IMMUTABLETYPE,
+                      slots.data()};
+  return reinterpret_cast<PyTypeObject*>(PyType_FromSpec(&spec));
+}
+
+}  // namespace lattice::python

@@ -1,0 +1,578 @@
+# SPDX-License-Identifier: MIT
+"""Signals, memos and effects.
+
+A `Signal` holds a value, a `Memo` computes one from others, an `Effect` does something with them.
+Who reads a ``.value`` while it runs subscribes to it. The graph is native (``lattice._core``); here
+are the functions that make its nodes, and inside a component's body find the ones that an earlier
+render made, by their name.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Hashable
+from contextlib import AbstractContextManager
+from typing import TYPE_CHECKING, Any, Generic, Literal, ParamSpec, TypeVar, cast, overload
+
+from lattice import _core, _state
+from lattice._core import (
+    AccessError,
+    CycleError,
+    DecodeError,
+    DisposedError,
+    LatticeError,
+    NotReady,
+    TraceError,
+)
+
+__all__ = [
+    "AccessError",
+    "CycleError",
+    "DecodeError",
+    "DisposedError",
+    "Effect",
+    "LatticeError",
+    "Memo",
+    "NotReady",
+    "Scope",
+    "Signal",
+    "TraceError",
+    "batch",
+    "effect",
+    "flush",
+    "in_session",
+    "memo",
+    "on_cleanup",
+    "read",
+    "session",
+    "signal",
+    "untracked",
+    "watch",
+]
+
+T = TypeVar("T")
+T_co = TypeVar("T_co", covariant=True)
+P = ParamSpec("P")
+R = TypeVar("R")
+
+Equals = Literal["auto", "is", "==", "never"] | Callable[[Any, Any], object]
+StateScope = Literal["session", "app"]
+Phase = Literal["user", "render"]
+
+if TYPE_CHECKING:
+
+    class Signal(Generic[T]):
+        """A value that tells its readers when it changes. Made by `signal`.
+
+        A signal is not its value: ``bool``, arithmetic, ordering, ``len``, iteration and formatting
+        raise TypeError.
+        """
+
+        value: T
+
+        def __init__(
+            self,
+            initial: T,
+            *,
+            name: str | None = ...,
+            equals: Equals | None = ...,
+            scope: StateScope | None = ...,
+        ) -> None: ...
+        @property
+        def name(self) -> str: ...
+        def peek(self) -> T:
+            """The value, without subscribing."""
+        def update(self, function: Callable[[T], T], /) -> None:
+            """Sets the value to ``function(value)``; the read does not subscribe."""
+        def dispose(self) -> None:
+            """Ends it; later use raises DisposedError."""
+
+    class Memo(Generic[T_co]):
+        """A value computed from others when it is read. Made by `memo`."""
+
+        def __init__(
+            self,
+            function: Callable[[], T_co],
+            *,
+            name: str | None = ...,
+            equals: Equals | None = ...,
+            scope: StateScope | None = ...,
+        ) -> None: ...
+        def __call__(self) -> T_co: ...
+        @property
+        def value(self) -> T_co: ...
+        @property
+        def name(self) -> str: ...
+        @property
+        def runs(self) -> int:
+            """How often the function ran."""
+        @property
+        def __wrapped__(self) -> Callable[[], T_co]: ...
+        def peek(self) -> T_co:
+            """The value, without subscribing."""
+        def dispose(self) -> None:
+            """Ends it; later use raises DisposedError."""
+        def _replace(self, function: Callable[[], Any], dirty: bool, /) -> None: ...
+
+    class Effect:
+        """A function that runs when what it read has changed. Made by `effect`."""
+
+        def __init__(
+            self,
+            function: Callable[[], object],
+            *,
+            phase: Phase | None = ...,
+            priority: int = ...,
+            weak: bool = ...,
+            name: str | None = ...,
+            factory: bool = ...,
+            queued: bool = ...,
+        ) -> None: ...
+        @property
+        def name(self) -> str: ...
+        @property
+        def alive(self) -> bool:
+            """False once it was disposed."""
+        @property
+        def runs(self) -> int:
+            """How often the function ran."""
+        @property
+        def __wrapped__(self) -> Callable[[], object]: ...
+        def dispose(self) -> None:
+            """Runs its cleanups; it never runs again."""
+        def _replace(self, function: Callable[[], Any], dirty: bool, /) -> None: ...
+
+else:
+    Signal = _core.Signal
+    Memo = _core.Memo
+    Effect = _core.Effect
+
+Scope = _core.Scope
+
+_rendering = _state._rendering
+
+
+def _body() -> _state.InstanceState | None:
+    """The component instance whose body itself runs, not a memo or effect that it started."""
+    state = _rendering.state
+    return state if state is not None and _core.in_component_body() else None
+
+
+def signal(
+    initial: T,
+    *,
+    name: str | None = None,
+    equals: Equals = "auto",
+    scope: StateScope = "session",
+    key: Hashable = None,
+) -> Signal[T]:
+    """Makes a signal: a value that tells its readers when it changes.
+
+    Parameters
+    ----------
+    initial : object
+        The first value. In a component it counts for the first render only.
+    name : str, optional
+        For messages; otherwise the name that the signal is assigned to.
+    equals : {"auto", "is", "==", "never"} or callable
+        When a new value is not a change. ``"auto"``: the same type and ``==`` for numbers, strings,
+        bytes, None, dates, Decimal, Enum, UUID, Path and tuples and frozen dataclasses of those,
+        with NaN equal to itself; other objects by identity, and the very same list, dict, set,
+        array or frame always counts as a change. A function gets the old and the new value.
+    scope : {"session", "app"}
+        Whose it is, when it is made at module level of a served app: every session has its own
+        (a copy of the first value), or all share one. Shared values are not copied: write new ones
+        instead of changing them in place.
+    key : hashable, optional
+        In a component, tells apart the passes of a loop.
+
+    Returns
+    -------
+    Signal
+        Read and write ``.value``.
+
+    Raises
+    ------
+    LatticeError
+        LT101, when a component reaches the same place twice in one render without a new key.
+
+    Examples
+    --------
+    >>> count = signal(0)
+    >>> count.value += 1
+    >>> count.update(lambda n: n * 10)
+    >>> count.value
+    10
+    """
+    state = _body()
+    if state is None:
+        return Signal(initial, name=name, equals=equals, scope=scope)
+
+    def create() -> Signal[T]:
+        return Signal(initial, name=name, equals=equals, scope=scope)
+
+    return cast("Signal[T]", state.keep("signal", sys._getframe(1), create, key=key))
+
+
+@overload
+def memo(
+    function: Callable[[], T],
+    *,
+    name: str | None = ...,
+    equals: Equals = ...,
+    scope: StateScope = ...,
+    native: bool | None = ...,
+    key: Hashable = ...,
+) -> Memo[T]: ...
+@overload
+def memo(
+    function: None = ...,
+    *,
+    name: str | None = ...,
+    equals: Equals = ...,
+    scope: StateScope = ...,
+    native: bool | None = ...,
+    key: Hashable = ...,
+) -> Callable[[Callable[[], T]], Memo[T]]: ...
+def memo(
+    function: Callable[[], Any] | None = None,
+    *,
+    name: str | None = None,
+    equals: Equals = "auto",
+    scope: StateScope = "session",
+    native: bool | None = None,
+    key: Hashable = None,
+) -> Any:
+    """Makes a memo: a value computed from others when it is read, kept until one of them changes.
+
+    What the function raises is kept too, and raised to every reader.
+
+    Parameters
+    ----------
+    function : callable
+        Without arguments. Left out, `memo` is a decorator.
+    name : str, optional
+        For messages; otherwise the function's name or the name that the memo is assigned to.
+    equals : {"auto", "is", "==", "never"} or callable
+        When a new result is not a change for readers; see `signal`.
+    scope : {"session", "app"}
+        As for `signal`. A memo with ``scope="app"`` reads shared state only.
+    native : bool, optional
+        Native compilation is not available in this version; True raises TraceError.
+    key : hashable, optional
+        In a component, tells apart the passes of a loop.
+
+    Returns
+    -------
+    Memo
+        Call it, or read ``.value``.
+
+    Examples
+    --------
+    >>> price = signal(2.5)
+    >>> @memo
+    ... def total():
+    ...     return price.value * 4
+    >>> total()
+    10.0
+    """
+    frame = sys._getframe(1)
+    if native:
+        raise TraceError("native=True: this version of Lattice has no native compiler for memos yet")
+    if function is None:
+        return lambda body: _make_memo(frame, body, name, equals, scope, key)
+    return _make_memo(frame, function, name, equals, scope, key)
+
+
+def _make_memo(
+    frame: Any,
+    function: Callable[[], T],
+    name: str | None,
+    equals: Equals,
+    scope: StateScope,
+    key: Hashable,
+) -> Memo[T]:
+    state = _body()
+    if state is None:
+        return Memo(function, name=name, equals=equals, scope=scope)
+
+    def create() -> Memo[T]:
+        return Memo(function, name=name, equals=equals, scope=scope)
+
+    def update(kept: Memo[T]) -> None:
+        _renew(kept, function)
+
+    return cast("Memo[T]", state.keep("memo", frame, create, key=key, update=update))
+
+
+def _renew(kept: Memo[Any] | Effect, function: Callable[[], Any]) -> None:
+    old: Any = kept.__wrapped__
+    kept._replace(function, _state.captured_changed(old, cast("Any", function)))
+
+
+@overload
+def effect(
+    function: Callable[[], object],
+    *,
+    phase: Phase = ...,
+    priority: int = ...,
+    weak: bool = ...,
+    name: str | None = ...,
+    key: Hashable = ...,
+) -> Effect: ...
+@overload
+def effect(
+    function: None = ...,
+    *,
+    phase: Phase = ...,
+    priority: int = ...,
+    weak: bool = ...,
+    name: str | None = ...,
+    key: Hashable = ...,
+) -> Callable[[Callable[[], object]], Effect]: ...
+def effect(
+    function: Callable[[], object] | None = None,
+    *,
+    phase: Phase = "user",
+    priority: int = 0,
+    weak: bool = False,
+    name: str | None = None,
+    key: Hashable = None,
+) -> Any:
+    """Makes an effect: a function that runs now, and again whenever what it read has changed.
+
+    It runs after the graph has settled, once per batch. In a component it runs after the render. What
+    it raises is logged, and it stays subscribed.
+
+    Parameters
+    ----------
+    function : callable
+        Without arguments. Left out, `effect` is a decorator.
+    phase : {"user", "render"}
+        Effects of the render phase run before those of the user phase.
+    priority : int
+        Lower numbers run first within their phase.
+    weak : bool
+        If true, nothing keeps it alive but the references to it. Otherwise the memo, effect, scope or
+        component that made it does, else the runtime.
+    name : str, optional
+        For messages; otherwise the function's name.
+    key : hashable, optional
+        In a component, tells apart the passes of a loop.
+
+    Returns
+    -------
+    Effect
+        ``dispose()`` ends it.
+
+    Examples
+    --------
+    >>> name = signal("Ada")
+    >>> greet = effect(lambda: print("Hello", name.value))
+    Hello Ada
+    >>> name.value = "Grace"
+    Hello Grace
+    >>> greet.dispose()
+    """
+    frame = sys._getframe(1)
+    options = {"phase": phase, "priority": priority, "weak": weak, "name": name}
+    if function is None:
+        return lambda body: _make_effect(frame, body, options, key)
+    return _make_effect(frame, function, options, key)
+
+
+def _make_effect(
+    frame: Any,
+    function: Callable[[], object],
+    options: dict[str, Any],
+    key: Hashable,
+    kind: str = "effect",
+    compared: Callable[[], object] | None = None,
+) -> Effect:
+    state = _body()
+    if state is None:
+        return Effect(function, **options)
+    queued = options["phase"] == "user"
+
+    def create() -> Effect:
+        return Effect(function, queued=queued, **options)
+
+    def update(kept: Effect) -> None:
+        _renew(kept, function)
+
+    return cast("Effect", state.keep(kind, frame, create, key=key, update=update))
+
+
+def watch(
+    source: Signal[T] | Memo[T] | Callable[[], T],
+    function: Callable[[T, T], object],
+    *,
+    phase: Phase = "user",
+    priority: int = 0,
+    weak: bool = False,
+    name: str | None = None,
+    key: Hashable = None,
+) -> Effect:
+    """Calls ``function(new, old)`` whenever `source` changes, but not at first.
+
+    Parameters
+    ----------
+    source : Signal, Memo or callable
+        What is watched. What a callable reads is watched, and its result is passed on when it differs.
+    function : callable
+        Gets the new and the old value. What it reads is not tracked.
+    phase, priority, weak, name, key
+        As for `effect`.
+
+    Returns
+    -------
+    Effect
+        ``dispose()`` ends it.
+
+    Examples
+    --------
+    >>> count = signal(1)
+    >>> log = watch(count, lambda new, old: print(old, "->", new))
+    >>> count.value = 2
+    1 -> 2
+    """
+
+    def make() -> Callable[[], None]:
+        old: list[T] = []
+
+        def look() -> None:
+            new = read(source)
+            if not old:
+                old.append(new)
+                return
+            before, old[0] = old[0], new
+            if isinstance(source, (Signal, Memo)) or not _core.values_equal(before, new):
+                untracked(lambda: function(new, before))
+
+        return look
+
+    options = {"phase": phase, "priority": priority, "weak": weak, "factory": True}
+    options["name"] = name or getattr(function, "__name__", "watch").replace("<lambda>", "watch")
+    return _make_effect(sys._getframe(1), make, options, key, kind="watch")
+
+
+@overload
+def batch() -> AbstractContextManager[object]: ...
+@overload
+def batch(function: Callable[[], R]) -> R: ...
+def batch(function: Callable[[], Any] | None = None) -> Any:
+    """One flush at the end, instead of one after each write.
+
+    Parameters
+    ----------
+    function : callable, optional
+        Called in a batch, and its result returned. Left out, `batch` gives a context manager.
+
+    Examples
+    --------
+    >>> first, last = signal("Ada"), signal("Byron")
+    >>> shown = effect(lambda: print(first.value, last.value))
+    Ada Byron
+    >>> with batch():
+    ...     first.value = "Grace"
+    ...     last.value = "Hopper"
+    Grace Hopper
+    """
+    if function is None:
+        return _core.Batch()
+    with _core.Batch():
+        return function()
+
+
+@overload
+def untracked() -> AbstractContextManager[object]: ...
+@overload
+def untracked(function: Callable[[], R]) -> R: ...
+def untracked(function: Callable[[], Any] | None = None) -> Any:
+    """Reads without subscribing.
+
+    Parameters
+    ----------
+    function : callable, optional
+        Called without tracking, and its result returned. Left out, `untracked` gives a context
+        manager.
+    """
+    if function is None:
+        return _core.Untracked()
+    with _core.Untracked():
+        return function()
+
+
+def on_cleanup(function: Callable[[], object]) -> None:
+    """Calls `function` before the next run of the running effect or memo, and at its end.
+
+    Outside of one, at the end of the current scope or component, else of the runtime. The last
+    registered runs first.
+    """
+    _core.on_cleanup(function)
+
+
+def flush() -> None:
+    """Runs queued effects now and, in a session, sends the page what is there."""
+    _core.flush()
+
+
+def read(source: Any) -> Any:
+    """The value of a signal or memo, the result of a callable, anything else as it is."""
+    if isinstance(source, (Signal, Memo)):
+        return source.value
+    return source() if callable(source) else source
+
+
+def session() -> Any:
+    """The session of the visitor whose handler, memo, effect or component runs.
+
+    Raises
+    ------
+    AccessError
+        When there is none: at module level, in a plain thread, in the app's shared state.
+    """
+    current = _core.current_session()
+    if current is None:
+        raise AccessError(
+            "there is no session here. lt.session() works in components, handlers and effects; "
+            "wrap what another thread runs with lt.in_session(fn)."
+        )
+    return current
+
+
+def in_session(function: Callable[P, object]) -> Callable[P, None]:
+    """Wraps `function` so that it runs in the current session, whoever calls it.
+
+    Called from another thread it returns at once, and `function` runs when the session gets to it, in
+    one batch with what else has arrived. Called inside the session it runs at once.
+
+    Parameters
+    ----------
+    function : callable
+        Its result is dropped.
+
+    Returns
+    -------
+    callable
+        Raises DisposedError once the session has ended.
+
+    Examples
+    --------
+    In a handler::
+
+        show = lt.in_session(rows.update)
+        threading.Thread(target=lambda: show(lambda old: [*old, load()])).start()
+    """
+    handle = _core.SessionHandle()
+    name = getattr(function, "__name__", repr(function))
+
+    def call(*args: P.args, **kwargs: P.kwargs) -> None:
+        if handle.is_current():
+            function(*args, **kwargs)
+        elif not handle.post(lambda: function(*args, **kwargs)):
+            raise DisposedError(f"{name!r} cannot run in its session any more: the session has ended")
+
+    call.__name__ = name
+    call.__doc__ = function.__doc__
+    return call

@@ -227,6 +227,8 @@ nb::dict PyServer::stats() const {
 
 void bind_app(nb::module_& module) {
   using lattice::python::PyServer;
+  // A server in a global variable lives until the interpreter is gone; that is no bug to report.
+  nb::set_leak_warnings(false);
   nb::class_<PyServer>(module, "Server", "The native server. Use lattice.LatticeApp.")
       .def(nb::init<nb::callable, std::string, std::string, std::string, uint16_t, bool, std::string,
                     std::string, nb::bytes, nb::bytes,

@@ -64,14 +64,17 @@ def assigned_name(frame: FrameType) -> str:
 
 
 def _find_name(code: CodeType, offset: int) -> str:
-    after = False
+    loaded = False  # the object whose attribute is assigned: box.count = ...
     for instruction in dis.get_instructions(code):
-        if not after:
-            after = instruction.offset == offset
-            continue
-        if instruction.opname in ("CACHE", "COPY", "NOP"):
+        # In some versions the offset is that of the call, in others of its last cache entry.
+        if instruction.offset <= offset or instruction.opname in ("CACHE", "COPY", "NOP"):
             continue  # COPY: the walrus operator
-        if instruction.opname.startswith("STORE_") and instruction.opname != "STORE_SUBSCR":
+        if instruction.opname.startswith("LOAD_"):
+            loaded = True
+            continue
+        if instruction.opname == "STORE_ATTR" or (
+            not loaded and instruction.opname.startswith("STORE_") and instruction.argval is not None
+        ):
             value = instruction.argval
             # Since 3.13 one instruction may store this value and then do something else.
             return str(value[0] if isinstance(value, tuple) else value)

@@ -113,17 +113,22 @@ def load_app(file: Path, name: str | None, *, debug: bool = False) -> Any:
 
 
 def serve(app: Any, *, open_browser: bool, **options: Any) -> None:
-    """Run an app until it is stopped; a port in use ends the program with one line."""
+    """Run an app until it is stopped; what keeps it from listening is one line and code 2."""
+    ready = False
 
     def announce(url: str) -> None:
+        nonlocal ready
+        ready = True
         click.echo(f"Lattice {_core.__version__}  {url}")
         if open_browser:
             webbrowser.open(url)
 
     try:
         app.run(on_ready=announce, **options)
-    except OSError as error:
-        if error.errno == errno.EADDRINUSE:
+    except (OSError, _core.LatticeError) as error:
+        if ready:
+            raise
+        if isinstance(error, OSError) and error.errno == errno.EADDRINUSE:
             port = options["port"]
             fail(
                 f"port {port} is in use; stop the other program or take another: --port {port + 1}"

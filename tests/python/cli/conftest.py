@@ -16,7 +16,7 @@ class FakeApp:
     """Remembers how it was run instead of serving."""
 
     runs: list[tuple[Any, dict[str, Any]]]
-    error: OSError | None = None
+    error: Exception | None = None
 
     def __init__(self, root: Any, **_options: Any) -> None:
         self.root = root

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from click.testing import CliRunner, Result
 
+from lattice import _core
 from lattice.cli import main
 
 HEAD = "from fake import App, component\n"
@@ -157,3 +158,9 @@ def test_new_leaves_a_folder_with_files_alone(tmp_path: Path) -> None:
     (tmp_path / "mine.txt").write_text("keep")
     assert "not empty" in mistake(lattice("new", tmp_path))
     assert [file.name for file in tmp_path.iterdir()] == ["mine.txt"]
+
+
+def test_an_error_of_the_servers_start_is_one_line(fake_server: Any, tmp_path: Path) -> None:
+    fake_server.error = _core.LatticeError("cannot listen on 203.0.113.9:8000")
+    line = mistake(lattice("run", write_app(tmp_path, TWO + "    app = todo\n")))
+    assert line == "lattice: cannot listen on 203.0.113.9:8000"

@@ -101,7 +101,22 @@ find_python() {
   return 1
 }
 
-node_ok() { have node && have npm && version_at_least "$(node --version | tr -d v)" 18; }
+node_at_least() { have node && have npm && version_at_least "$(node --version | tr -d v)" "$1"; }
+
+# Debian 12 has Node 18, the client's tests and the benchmarks want 20: the pinned program of the
+# npm registry goes into build/node and comes first on the path.
+NODE_VERSION=20.19.5
+setup_node() {
+  local machine
+  node_at_least 20 && return 0
+  machine=$(uname -m | sed 's/x86_64/x64/; s/aarch64/arm64/')
+  if [ ! -x "build/node/node_modules/node-linux-$machine/bin/node" ]; then
+    mkdir -p build/node
+    step "Installing Node $NODE_VERSION into build/node" npm --prefix build/node install \
+      --no-save --no-audit --no-fund "node-linux-$machine@$NODE_VERSION"
+  fi
+  export PATH="$PWD/build/node/node_modules/node-linux-$machine/bin:$PATH"
+}
 header_ok() { printf '#include <%s>\n' "$1" | ${CXX:-g++} -E -x c++ - >/dev/null 2>&1; }
 
 # Beast as of 1.81; Debian 12's plain libboost-dev is older, so the versioned package comes first.
@@ -148,10 +163,11 @@ setup_compiler() {
   boost_ok || need_boost
   header_ok openssl/ssl.h || need libssl-dev
   find_python >/dev/null || need python3 python3-venv python3-dev
-  node_ok || need nodejs npm
+  node_at_least 18 || need nodejs npm
   install_missing
   find_python >/dev/null || die "no Python 3.11 or newer with venv and headers (python3-venv, python3-dev)"
-  node_ok || die "Node.js 18 or newer with npm is needed; found: $(node --version 2>/dev/null || echo none)"
+  node_at_least 18 || die "Node.js 18 or newer with npm is needed; found: $(node --version 2>/dev/null || echo none)"
+  setup_node
 }
 
 setup_test_tools() {

@@ -15,10 +15,12 @@ size_t node_types_count = 0;
 
 Computation* computation_at(Index index) noexcept { return at<Computation>(index); }
 
+constexpr size_t kFirstLinkOffset = sizeof(Computation) - sizeof(Link);
+
 // The owner of an inline link is where arithmetic puts it. The guess takes the load of `link->sub`
 // off the chain of dependent loads that a walk consists of: the check is a predicted branch.
 Computation* subscriber_of(const Link* link) noexcept {
-  const auto* guess = reinterpret_cast<const char*>(link) - offsetof(Computation, first_link);
+  const auto* guess = reinterpret_cast<const char*>(link) - kFirstLinkOffset;
   if (index_of(guess) == link->sub) [[likely]] {
     return reinterpret_cast<Computation*>(const_cast<char*>(guess));
   }
@@ -254,7 +256,7 @@ bool Graph::check_dirty(Computation* sub) noexcept {
     } else if ((flags & (kMutable | kDirty)) == (kMutable | kDirty)) {
       check_stack_.set_size(height);
       if (update(dep)) {
-        promote_others(dep);
+        promote_others(dep, link);
         dirty = true;
       }
     }
@@ -275,7 +277,7 @@ bool Graph::check_dirty(Computation* sub) noexcept {
         sub->flags &= static_cast<Flags>(~kChecking);
         check_stack_.set_size(height);
         dirty = update(sub);
-        if (dirty) promote_others(sub);
+        if (dirty) promote_others(sub, link);
       }
       sub = subscriber_of(link);
     }

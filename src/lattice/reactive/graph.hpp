@@ -251,9 +251,12 @@ class Graph {
   void promote(Node* source) noexcept {
     if (source->subs != 0) shallow_propagate(source->subs);
   }
-  // The same for a walk that came from one of the subscribers and needs no telling.
-  void promote_others(Node* source) noexcept {
-    if (source->subs != source->subs_tail) shallow_propagate(source->subs);
+  // The same for a walk that came over `link`, the subscriber of which needs no telling.
+  void promote_others(Node* source, const Link* link) noexcept {
+    const Index self = index_of(link);
+    if (source->subs == self && source->subs_tail == self) [[likely]]
+      return;
+    promote(source);
   }
 
   // --- effects

@@ -107,7 +107,9 @@ void Graph::dispose(Node* node) noexcept {
   while (!(first->flags & kFirstOwned)) first = at<Node>(first->prev_owned);
   Context saved = std::exchange(context_, {0, living_owner(first->prev_owned)});
   ++batch_depth_;
+  begin_walk();  // a cleanup may dispose the owner that is current meanwhile
   dispose_tree(node);
+  end_walk();
   --batch_depth_;
   context_ = saved;
   try {
@@ -122,7 +124,9 @@ void Graph::dispose_owned(Computation* owner) noexcept {
   Index living = owner->owner != 0 ? living_owner(owner->owner) : index_of(owner);
   Context saved = std::exchange(context_, {0, living});
   ++batch_depth_;
+  begin_walk();
   while (owner->owned != 0) dispose_tree(at<Node>(owner->owned));
+  end_walk();
   --batch_depth_;
   context_ = saved;
 }
@@ -150,7 +154,9 @@ void Graph::dispose_tree(Node* root) noexcept {
 void Graph::retire(Node* node) noexcept {
   detach(node);
   if (is_computation(node)) unlink_all(static_cast<Computation*>(node));
-  if (!(node->flags & kRunning)) finish(node);
+  if (!(node->flags & kRunning)) return finish(node);
+  // It ends when its function does; its owner may be gone by then.
+  if (is_computation(node)) static_cast<Computation*>(node)->owner = root_;
 }
 
 // Destroys what the node holds, then releases its slot as soon as nothing refers to it.

@@ -51,7 +51,7 @@ uint16_t register_node_type(const NodeType& type) {
 void IndexStack::grow() {
   const uint32_t capacity = capacity_ == 0 ? 64 : capacity_ * 2;
   auto entries = std::make_unique<Index[]>(capacity);
-  std::copy_n(entries_.get(), size_, entries.get());
+  std::copy_n(entries_.get(), capacity_, entries.get());  // put() may be ahead of size_
   entries_ = std::move(entries);
   capacity_ = capacity;
 }

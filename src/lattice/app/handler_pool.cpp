@@ -210,7 +210,12 @@ void Strand::post(std::function<void()> segment) {
     segments_.push_back(std::move(segment));
     if (std::exchange(scheduled_, true)) return;
   }
-  pool_->post([self = shared_from_this()] { self->run(); });
+  if (pool_->post([self = shared_from_this()] { self->run(); })) return;
+  // The pool has stopped. What is queued may hold this strand: dropped, or it would never die.
+  std::deque<std::function<void()>> dropped;
+  std::lock_guard lock(mutex_);
+  dropped.swap(segments_);
+  scheduled_ = false;
 }
 
 void Strand::run() {

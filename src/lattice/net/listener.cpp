@@ -50,6 +50,7 @@ using Timer = asio::basic_waitable_timer<Clock, asio::wait_traits<Clock>, Strand
 namespace {
 
 constexpr size_t kReadBytes = 16 * 1024;
+constexpr size_t kIdleReadBytes = 2 * 1024;  // what an idle connection holds; most heads fit
 constexpr size_t kWriteChunkBytes = 64 * 1024;
 // A refused request's rest is read and thrown away for so long, so that the answer is not lost to
 // the reset that closing over unread bytes sends.
@@ -476,6 +477,8 @@ class Listener::Implementation::Connection final
   size_t scanned_ = 0;  // bytes of buffer_ known to be good and without the head's end
   std::optional<Parser> parser_;
   std::string remote_address_;
+  bool is_reading_ = false;     // at most one read at a time: they share buffer_
+  bool is_continuing_ = false;  // "100 Continue" is being written
   bool keep_alive_ = true;
   bool is_head_request_ = false;
 
@@ -539,7 +542,8 @@ void Listener::Implementation::Connection::arm(std::chrono::milliseconds timeout
 }
 
 void Listener::Implementation::Connection::on_deadline() {
-  if (phase_ == Phase::Head || phase_ == Phase::Body) return refuse(408, "request too slow");
+  const bool is_request = phase_ == Phase::Head || phase_ == Phase::Body;
+  if (is_request && !is_continuing_) return refuse(408, "request too slow");
   cut_now();
 }
 
@@ -560,21 +564,25 @@ void Listener::Implementation::Connection::next_request() {
     arm(owner_.options_.header_timeout);
     return scan_head();
   }
-  buffer_.shrink_to_fit();  // an idle connection holds no buffer
+  buffer_.shrink_to_fit();
   arm(owner_.options_.idle_timeout);
   read_more();
 }
 
 void Listener::Implementation::Connection::read_more() {
-  stream_.async_read_some(buffer_.prepare(kReadBytes),
+  is_reading_ = true;
+  const size_t bytes_max = phase_ == Phase::Idle ? kIdleReadBytes : kReadBytes;
+  stream_.async_read_some(buffer_.prepare(bytes_max),
                           [self = shared_from_this()](error_code error, size_t bytes) {
                             self->on_read(error, bytes);
                           });
 }
 
 void Listener::Implementation::Connection::on_read(error_code error, size_t bytes) {
-  if (phase_ != Phase::Idle && phase_ != Phase::Head && phase_ != Phase::Body) return;
+  is_reading_ = false;
+  if (phase_ == Phase::Writing) return;  // refused while reading; linger() reads on
   if (error) return cut_now();
+  if (phase_ == Phase::Lingering) return discard();
   buffer_.commit(bytes);
   if (phase_ == Phase::Body) return parse_body();
   if (phase_ == Phase::Idle) arm(owner_.options_.header_timeout);
@@ -620,8 +628,10 @@ void Listener::Implementation::Connection::begin_request(size_t head_bytes) {
   phase_ = Phase::Body;
   if (!parser_->is_done() && beast::iequals(parser_->get()[http::field::expect], "100-continue")) {
     static constexpr std::string_view kContinue = "HTTP/1.1 100 Continue\r\n\r\n";
+    is_continuing_ = true;
     asio::async_write(stream_, asio::buffer(kContinue),
                       [self = shared_from_this()](error_code failure, size_t) {
+                        self->is_continuing_ = false;
                         if (failure) return self->cut_now();
                         if (self->phase_ == Phase::Body) self->parse_body();
                       });
@@ -736,6 +746,7 @@ void Listener::Implementation::Connection::linger() {
   phase_ = Phase::Lingering;
   arm(kLingerTimeout);
   if (stream_.is_tls()) {
+    if (is_reading_) return cut_now();
     stream_.async_shutdown([self = shared_from_this()](error_code) { self->cut_now(); });
     return;
   }
@@ -746,12 +757,10 @@ void Listener::Implementation::Connection::linger() {
 }
 
 void Listener::Implementation::Connection::discard() {
+  // A read that was under way when the request was refused still owns the buffer, and goes on here.
+  if (is_reading_) return;
   buffer_.consume(buffer_.size());
-  stream_.async_read_some(buffer_.prepare(kReadBytes),
-                          [self = shared_from_this()](error_code error, size_t) {
-                            if (error) return self->cut_now();
-                            self->discard();
-                          });
+  read_more();
 }
 
 void Listener::Implementation::Connection::upgrade(std::shared_ptr<MessageHandler> handler) {
@@ -852,8 +861,8 @@ void Listener::Implementation::accept() {
       asio::make_strand(io_), [self = shared_from_this()](error_code error, TcpSocket socket) {
         if (error == asio::error::operation_aborted) return;
         if (!error) {
-          self->admit(std::move(socket));
-          return self->accept();
+          self->accept();  // first: whatever becomes of this one, accepting goes on
+          return self->admit(std::move(socket));
         }
         // Out of descriptors, most likely: trying again at once would spin.
         self->log(LogLevel::Warning, "cannot accept a connection: " + error.message());

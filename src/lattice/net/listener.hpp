@@ -50,7 +50,7 @@ struct ListenerOptions {
   size_t header_bytes_max = 16 * 1024;        // beyond: 431
   size_t body_bytes_max = 1024 * 1024;        // beyond: 413
   size_t message_bytes_max = 1024 * 1024;     // beyond: closed with 1009
-  size_t messages_unconsumed_max = 64;        // beyond: reading pauses
+  size_t messages_unconsumed_max = 16;        // beyond: reading pauses
   size_t write_queue_bytes_max = 8 * 1024 * 1024;  // beyond: closed with 1013, queue dropped
 
   std::chrono::milliseconds header_timeout{10'000};  // TLS handshake, head, body: each; beyond: 408

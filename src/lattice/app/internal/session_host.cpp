@@ -31,9 +31,10 @@ class SocketFrameSink final : public FrameSink {
 
 SessionHost::SessionHost(Parts parts, SessionRequest request, PageContext page)
     : parts_(std::move(parts)),
-      request_(std::move(request)),
+      id_(request.id),
       page_(std::move(page)),
-      strand_(Strand::create(parts_.pool, request_.id, parts_.around)) {}
+      strand_(Strand::create(parts_.pool, id_, parts_.around)),
+      request_(std::make_unique<const SessionRequest>(std::move(request))) {}
 
 // Normally dispose() has run. After a stop that had to give up on blocked handlers it may not have;
 // the embedding layer still has to be entered to let go of its objects.
@@ -59,10 +60,11 @@ void SessionHost::paint(PaintedCallback painted) {
 
 void SessionHost::create_and_paint(const PaintedCallback& painted) {
   ++parts_.counters->created;
+  const std::unique_ptr<const SessionRequest> request = std::move(request_);
   FirstPaint result;
   try {
     session_ = parts_.factory->create(
-        request_, page_, [weak = weak_from_this()] {
+        *request, page_, [weak = weak_from_this()] {
           if (auto host = weak.lock()) host->wake();
         });
     result.html = session_->first_paint();

@@ -46,7 +46,7 @@ class SessionHost : public std::enable_shared_from_this<SessionHost> {
   SessionHost(const SessionHost&) = delete;
   SessionHost& operator=(const SessionHost&) = delete;
 
-  const std::string& id() const noexcept { return request_.id; }
+  const std::string& id() const noexcept { return id_; }
   const std::string& token() const noexcept { return page_.token; }
 
   // REQUIRES: called once, before anything else.
@@ -65,12 +65,13 @@ class SessionHost : public std::enable_shared_from_this<SessionHost> {
   void end_session();
 
   const Parts parts_;
-  const SessionRequest request_;
+  const std::string id_;
   const PageContext page_;
   const std::shared_ptr<Strand> strand_;
   std::atomic<bool> is_woken_{false};
 
   // On the strand.
+  std::unique_ptr<const SessionRequest> request_;  // until the session is made: headers are large
   std::unique_ptr<HostedSession> session_;
   std::shared_ptr<net::MessageSink> sink_;
   bool has_failed_ = false;

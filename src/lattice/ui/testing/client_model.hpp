@@ -508,6 +508,11 @@ class ClientModel {
         node->text = html.substr(at, close - at);
         at = close + std::string_view("</lattice-html>").size();
       }
+      if (tag == "textarea") {  // the text inside is its value, no node
+        size_t close = html.find("</textarea>", at);
+        set_property(*node, "value", unescape(html.substr(at, close - at)));
+        at = close;
+      }
       ModelNode& placed = *node;
       model.place(std::move(node), parent, 0);
       if (placed.tag != "#raw" && !vdom::is_void_tag(tag)) children(placed, tag);

@@ -66,9 +66,9 @@ class RowInstance final : public Instance {
   auto call() {
     const Item& item = item_;
     if constexpr (kWithIndex) {
-      return functions_->render(item, index_);
+      return std::invoke(functions_->render, item, index_);
     } else {
-      return functions_->render(item);
+      return std::invoke(functions_->render, item);
     }
   }
 
@@ -116,7 +116,7 @@ class ListBinding final : public Binding {
       using Item = std::remove_cvref_t<decltype(item)>;
       auto row = std::make_unique<Row<Item, Functions>>(functions_, item, rows.size());
       rows.push_back(
-          vdom::VNode::slot(arena.add(std::move(row)), to_key(functions_->key(item))));
+          vdom::VNode::slot(arena.add(std::move(row)), to_key(std::invoke(functions_->key, item))));
     };
     auto add_all = [&](const auto& items) {
       for (const auto& item : items) add(item);

@@ -452,7 +452,8 @@ def lint() -> Outcome:
 def stages(arguments: argparse.Namespace) -> dict[str, Callable[[], Outcome]]:
     if arguments.sanitizer:
         preset = arguments.sanitizer
-        return {f"cpp ({preset})": lambda: cpp(preset, SANITIZED_MODULES[preset])}
+        modules = arguments.stage or SANITIZED_MODULES[preset]
+        return {f"cpp ({preset})": lambda: cpp(preset, modules)}
     every: dict[str, Callable[[], Outcome]] = {
         "build": build_all,
         "lint": lint,
@@ -498,7 +499,9 @@ def main() -> int:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("stage", nargs="*", help="stages to run; all without any")
+    parser.add_argument(
+        "stage", nargs="*", help="stages to run (with --sanitizer: modules); all without any"
+    )
     parser.add_argument("--full", action="store_true", help="the slow package tests too")
     parser.add_argument("--sanitizer", choices=sorted(SANITIZED_MODULES))
     arguments = parser.parse_args()

@@ -224,7 +224,9 @@ void FrameEncoder::input_value(uint32_t id, uint64_t revision, const Value& valu
   transact([&] {
     op(Op::InputValue, id);
     writer_.varint(revision);
-    this->value(wire_value(AttributeKind::InputValue, "value", value));
+    // A boolean is a checked, open or selected state here, not the text of a field.
+    const bool is_state = std::holds_alternative<bool>(value);
+    this->value(is_state ? value : wire_value(AttributeKind::InputValue, "value", value));
   });
 }
 

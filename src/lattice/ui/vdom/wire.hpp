@@ -71,6 +71,7 @@ class FrameEncoder {
   void move(uint32_t id, uint32_t parent, uint32_t before);
   void listen(uint32_t id, std::string_view event, const ListenOptions& options);
   void unlisten(uint32_t id, std::string_view event);
+  // A boolean sets the checked, open or selected state, anything else the text of the field.
   void input_value(uint32_t id, uint64_t revision, const Value& value);
   void reset();
   void title(std::string_view title);

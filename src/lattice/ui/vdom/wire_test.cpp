@@ -95,6 +95,18 @@ TEST(FrameEncoder, SetChoosesTheOpByTagAndName) {
   EXPECT_EQ(frame.ops[4].value, string("1.5"));
 }
 
+TEST(FrameEncoder, AnInputValueKeepsABooleanAsStateAndSendsANumberAsText) {
+  FrameEncoder encoder;
+  encoder.begin(1, 0);
+  encoder.input_value(1, 2, true);
+  encoder.input_value(1, 2, 0.5);
+  encoder.set(1, "input", "value", true, 2);
+  const DownFrame frame = decode(encoder.take());
+  EXPECT_EQ(frame.ops.at(0).value, Value(true));
+  EXPECT_EQ(frame.ops.at(1).value, string("0.5"));
+  EXPECT_EQ(frame.ops.at(2).value, string("true"));
+}
+
 TEST(FrameEncoder, ATreePutsClassBeforeItsSwitchesAndTheInputValueLast) {
   const DownTree tree = insert(VNode::element(
       "input",

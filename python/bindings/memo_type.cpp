@@ -88,11 +88,13 @@ int store_value(NodeObject* self, ComputationNode* node, RunFrame& frame, PyObje
 // Keeps what was raised. Returns whether it may be kept: a lack of stack or memory is the reader's.
 bool store_error(NodeObject* self, ComputationNode* node) {
   PyObject* error = take_raised();
+  const bool is_kept = !is_transient_error(error);
+  if (is_kept) detach_frames(error);
   Extra& extra = extra_of(self);
   node->flags |= reactive::kError;
   discard(std::exchange(extra.error, error));
   discard(std::exchange(extra.traceback, PyException_GetTraceback(error)));
-  return !is_transient_error(error);
+  return is_kept;
 }
 
 struct Outcome {

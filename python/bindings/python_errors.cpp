@@ -121,8 +121,10 @@ void copy_native_fields(PyObject* from, PyObject* to) {
     for (PyMemberDef* member = type->tp_members; member != nullptr && member->name != nullptr;
          ++member) {
       PyObject* value = PyObject_GetAttrString(from, member->name);
-      if (value != nullptr) PyObject_SetAttrString(to, member->name, value);
+      PyObject* present = PyObject_GetAttrString(to, member->name);
+      if (value != nullptr && value != present) PyObject_SetAttrString(to, member->name, value);
       Py_XDECREF(value);
+      Py_XDECREF(present);
       PyErr_Clear();
     }
   }
@@ -159,6 +161,55 @@ PyObject* copy_exception(PyObject* exception) {
 
 }  // namespace
 
+namespace {
+
+// The same lines, on frames of their own: without local variables and without callers, whom a real
+// frame would keep alive.
+PyObject* detached_traceback(PyObject* traceback) {
+  if (traceback == nullptr || !PyTraceBack_Check(traceback)) return nullptr;
+  auto* entry = reinterpret_cast<PyTracebackObject*>(traceback);
+  if (PyFrame_GetLasti(entry->tb_frame) < 0)
+    return Py_NewRef(traceback);  // never ran: detached before
+  PyObject* next = detached_traceback(reinterpret_cast<PyObject*>(entry->tb_next));
+  PyCodeObject* code = PyFrame_GetCode(entry->tb_frame);
+  PyObject* globals =
+      PyObject_GetAttrString(reinterpret_cast<PyObject*>(entry->tb_frame), "f_globals");
+  PyObject* line = PyObject_GetAttrString(traceback, "tb_lineno");
+  PyObject* copy = nullptr;
+  if (globals != nullptr && line != nullptr) {
+    PyFrameObject* frame = PyFrame_New(PyThreadState_Get(), code, globals, nullptr);
+    if (frame != nullptr) {
+      copy = PyObject_CallFunction(reinterpret_cast<PyObject*>(&PyTraceBack_Type), "OOiO",
+                                   next != nullptr ? next : Py_None, frame, entry->tb_lasti, line);
+      Py_DECREF(frame);
+    }
+  }
+  PyErr_Clear();
+  Py_XDECREF(line);
+  Py_XDECREF(globals);
+  Py_DECREF(code);
+  Py_XDECREF(next);
+  return copy;
+}
+
+void detach_frames_at_depth(PyObject* exception, int depth) {
+  if (exception == nullptr || depth > 20) return;
+  PyObject* traceback = PyException_GetTraceback(exception);
+  PyObject* detached = detached_traceback(traceback);
+  PyException_SetTraceback(exception, detached != nullptr ? detached : Py_None);
+  Py_XDECREF(detached);
+  Py_XDECREF(traceback);
+  for (auto* get : {&PyException_GetCause, &PyException_GetContext}) {
+    PyObject* earlier = (*get)(exception);
+    detach_frames_at_depth(earlier, depth + 1);
+    Py_XDECREF(earlier);
+  }
+}
+
+}  // namespace
+
+void detach_frames(PyObject* exception) { detach_frames_at_depth(exception, 0); }
+
 void raise_copy(PyObject* exception, PyObject* traceback) {
   PyObject* copy = copy_exception(exception);
   if (copy == nullptr) copy = Py_NewRef(exception);
@@ -177,10 +228,10 @@ bool is_transient_error(PyObject* exception) {
 void log_exception(PyObject* exception, std::string_view what) noexcept {
   SavedError saved;
   PyObject* module = PyImport_ImportModule("lattice._report");
-  PyObject* result = module != nullptr
-                         ? PyObject_CallMethod(module, "log_exception", "Os#", exception,
-                                               what.data(), static_cast<Py_ssize_t>(what.size()))
-                         : nullptr;
+  const std::string text(what);
+  PyObject* result = module != nullptr ? PyObject_CallMethod(module, "log_exception", "Os",
+                                                             exception, text.c_str())
+                                       : nullptr;
   if (result == nullptr) PyErr_WriteUnraisable(exception);
   Py_XDECREF(result);
   Py_XDECREF(module);

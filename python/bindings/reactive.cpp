@@ -266,6 +266,8 @@ void bind_sessions(nb::module_& module) {
       .def_prop_ro("id", [](PySession& self) { return std::to_string(self.serial()); });
   module.def("current_session", &current_session,
              nb::sig("def current_session() -> object | None"));
+  module.def("dispose_module_effects", &dispose_template_effects,
+             "Ends the effects made at module level.");
   module.def("start_thread_actor", &start_thread_actor, "An app's actor for tests.");
   module.def("stop_thread_actor", &stop_thread_actor);
   module.def("clear_app_actor", [] { set_app_actor(nullptr); });

@@ -259,6 +259,8 @@ struct Resolved {
 // there is no session here. App: belongs to the actor, and this is neither a session nor the actor.
 Resolved resolve_node(NodeObject* self);
 void register_template_effect(NodeObject* effect);
+// Ends all module-level effects, for another load of the app and for tests.
+void dispose_template_effects();
 void forget_template_effect(NodeObject* effect) noexcept;
 bool is_served_here() noexcept;  // a session or the actor is current
 
@@ -284,6 +286,8 @@ int init_errors(PyObject* module);
 PyObject* raise_error(PyObject* type, const std::string& message);  // returns null
 // Raises a copy of a cached exception, so that neither frames nor traceback entries pile up on it.
 void raise_copy(PyObject* exception, PyObject* traceback);
+// Lets go of the frames in its traceback and those of its causes, keeping what they show.
+void detach_frames(PyObject* exception);
 bool is_transient_error(PyObject* exception);
 void report_error(Graph& graph, PyObject* exception, const std::string& what, const char* name);
 // "app.py:12" of the innermost frame outside the package; its function's name.

@@ -242,6 +242,17 @@ void forget_template_effect(NodeObject* effect) noexcept {
   if (is_strong) Py_DECREF(as_object(effect));
 }
 
+void dispose_template_effects() {
+  std::vector<NodeObject*> effects;
+  for (auto& [effect, entry] : template_effects()) {
+    effects.push_back(as_node(Py_NewRef(as_object(effect))));
+  }
+  for (NodeObject* effect : effects) {
+    dispose_object(effect);
+    Py_DECREF(as_object(effect));
+  }
+}
+
 bool is_served_here() noexcept {
   Runtime* runtime = Runtime::current_or_null();
   auto* state = runtime != nullptr ? static_cast<SessionState*>(runtime->host) : nullptr;
@@ -255,7 +266,9 @@ PyObject* copy_for_session(NodeObject* of_template) {
   PyObject* value = signal_latest(of_template);
   if (!is_copied_per_session(value)) return Py_NewRef(value);
   PyObject* copy = PyImport_ImportModule("copy");
-  PyObject* copied = copy != nullptr ? PyObject_CallMethod(copy, "deepcopy", "O", value) : nullptr;
+  PyObject* function = copy != nullptr ? PyObject_GetAttrString(copy, "deepcopy") : nullptr;
+  PyObject* copied = function != nullptr ? PyObject_CallOneArg(function, value) : nullptr;
+  Py_XDECREF(function);
   Py_XDECREF(copy);
   if (copied != nullptr) return copied;
   PyObject* cause = take_raised();
@@ -337,7 +350,14 @@ Resolved resolve_in_session(SessionState& state, NodeObject* self) {
   const bool is_template =
       self->graph == nullptr ||
       SessionState::of(*static_cast<Runtime*>(self->graph->host)).kind() == Kind::Default;
-  if (is_template) return found(session_instance(state, self));
+  if (is_template) {
+    // A finaliser may come here while the session ends.
+    NodeObject* instance = state.is_alive() || self->cached_serial == state.serial()
+                               ? session_instance(state, self)
+                               : state.find_instance(self);
+    if (instance == nullptr && PyErr_Occurred()) return {nullptr, Place::Error};
+    return instance != nullptr && instance->node != nullptr ? found(instance) : refuse_ended(self);
+  }
   if (SessionState::of(*static_cast<Runtime*>(self->graph->host)).kind() == Kind::App) {
     return refuse(self,
                   "the app itself, made while it computed shared state. Make it at module level "
@@ -381,16 +401,23 @@ Resolved resolve_node(NodeObject* self) {
 // --- rendering
 
 RenderingGuard::RenderingGuard(std::string_view component_name)
-    : name_(component_name),
+    : graph_(Graph::current()),
+      name_(component_name),
       outer_name_(thread_face.rendering),
       outer_callbacks_(thread_face.callbacks_at_render) {
   thread_face.rendering = &name_;
   thread_face.callbacks_at_render = thread_face.callbacks;
+  graph_.open_batch();
 }
 
 RenderingGuard::~RenderingGuard() {
   thread_face.rendering = outer_name_;
   thread_face.callbacks_at_render = outer_callbacks_;
+  try {
+    graph_.close_batch();
+  } catch (...) {
+    graph_.report(nullptr, std::current_exception());
+  }
 }
 
 }  // namespace lattice::python

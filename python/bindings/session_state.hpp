@@ -107,6 +107,7 @@ class [[nodiscard]] RenderingGuard {
   RenderingGuard& operator=(const RenderingGuard&) = delete;
 
  private:
+  reactive::Graph& graph_;
   std::string name_;
   const std::string* outer_name_;
   uint32_t outer_callbacks_;

@@ -200,7 +200,8 @@ bool update_signal(Graph& graph, Node* node) noexcept {
 }
 
 PyObject* signal_read_here(NodeObject* self, Graph& graph, bool tracked) {
-  if (self->pending != nullptr) [[unlikely]] {
+  // Who subscribes to a value must see it committed; others do not settle what may be written back.
+  if (self->pending != nullptr && tracked && graph.tracking()) [[unlikely]] {
     if (update_signal(graph, self->node)) graph.promote(self->node);
     if (self->node == nullptr) return raise_ended(self);
   }
@@ -218,7 +219,7 @@ PyObject* signal_read_here(NodeObject* self, Graph& graph, bool tracked) {
       return nullptr;
     }
   }
-  return Py_NewRef(self->value);
+  return Py_NewRef(signal_latest(self));
 }
 
 PyObject* read_node(NodeObject* self, bool tracked) {

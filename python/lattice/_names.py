@@ -20,12 +20,19 @@ def find_assigned_name(code: CodeType, offset: int) -> str:
         The frame's ``f_lasti``. While a Python function runs that the frame has called, this is the
         last cache entry of the call and not the call itself.
     """
+    loaded = False
     for instruction in dis.get_instructions(code):
         if instruction.offset <= offset or instruction.opname in ("CACHE", "COPY", "NOP"):
             continue  # COPY: the walrus operator
-        if instruction.opname.startswith("STORE_") and instruction.opname != "STORE_SUBSCR":
+        if instruction.opname == "STORE_ATTR" or (
+            instruction.opname.startswith("STORE_")
+            and instruction.opname not in ("STORE_SUBSCR", "STORE_SLICE")
+            and not loaded
+        ):
             value = instruction.argval
             # Since 3.13 one instruction may store this value and then do something else.
             return str(value[0] if isinstance(value, tuple) else value)
-        return ""
+        if not instruction.opname.startswith("LOAD_") or instruction.opname == "LOAD_CONST":
+            return ""
+        loaded = True  # the object whose attribute it becomes
     return ""

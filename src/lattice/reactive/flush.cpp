@@ -20,6 +20,14 @@ void Graph::notify(Computation* effect) noexcept {
               static_cast<int32_t>(effect->subs));
 }
 
+void Graph::unwind_batch() noexcept {
+  try {
+    close_batch();
+  } catch (...) {
+    report(nullptr, std::current_exception());
+  }
+}
+
 void Graph::run_queue() {
   struct Flushing {
     explicit Flushing(Graph& g) : graph(g) { graph.flushing_ = 1; }

@@ -265,6 +265,8 @@ class Graph {
     --batch_depth_;
     settle();
   }
+  // The same on the way of an exception, which goes on: what the flush throws is reported.
+  void unwind_batch() noexcept;
   // What every outermost operation ends with: run what was queued, unless someone else will.
   // Throws CycleError when effects keep triggering one another.
   void settle() {

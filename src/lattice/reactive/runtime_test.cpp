@@ -52,9 +52,9 @@ TEST(Runtime, SecondThreadInsideIsRefusedUntilTheFirstLeaves) {
   Runtime runtime;
   {
     RuntimeEntry entry(runtime);
-    std::thread([&] { EXPECT_THROW(RuntimeEntry{runtime}, AccessError); }).join();
+    std::thread([&] { EXPECT_THROW(RuntimeEntry second{runtime}, AccessError); }).join();
   }
-  std::thread([&] { EXPECT_NO_THROW(RuntimeEntry{runtime}); }).join();
+  std::thread([&] { EXPECT_NO_THROW(RuntimeEntry entry{runtime}); }).join();
 }
 
 TEST(Runtime, IsHandedFromThreadToThread) {

@@ -5,7 +5,6 @@
 // what their function creates until its next run.
 #pragma once
 
-#include <exception>
 #include <functional>
 #include <type_traits>
 #include <utility>
@@ -84,29 +83,6 @@ class Scope {
 void on_cleanup(std::function<void()> cleanup);
 
 namespace reactive {
-class BatchGuard {
- public:
-  explicit BatchGuard(Graph& graph) noexcept
-      : graph_(graph), exceptions_(std::uncaught_exceptions()) {
-    graph.open_batch();
-  }
-  // Effects run even when the body threw; then its exception is the one that goes on.
-  ~BatchGuard() noexcept(false) {
-    try {
-      graph_.close_batch();
-    } catch (...) {
-      if (std::uncaught_exceptions() <= exceptions_) throw;
-      graph_.report(nullptr, std::current_exception());
-    }
-  }
-  BatchGuard(const BatchGuard&) = delete;
-  BatchGuard& operator=(const BatchGuard&) = delete;
-
- private:
-  Graph& graph_;
-  int exceptions_;
-};
-
 class UntrackedGuard {
  public:
   explicit UntrackedGuard(Graph& graph) noexcept
@@ -125,8 +101,24 @@ class UntrackedGuard {
 // runs nothing. Batches nest; the outermost flushes.
 template <class F>
 decltype(auto) batch(F&& body) {
-  reactive::BatchGuard guard(reactive::Graph::current());
-  return std::forward<F>(body)();
+  reactive::Graph& graph = reactive::Graph::current();
+  graph.open_batch();
+  auto run = [&]() -> decltype(auto) {
+    try {
+      return std::forward<F>(body)();
+    } catch (...) {
+      graph.unwind_batch();
+      throw;
+    }
+  };
+  if constexpr (std::is_void_v<std::invoke_result_t<F>>) {
+    run();
+    graph.close_batch();
+  } else {
+    decltype(auto) result = run();
+    graph.close_batch();
+    return result;
+  }
 }
 
 // Reads in `body` subscribe nothing.

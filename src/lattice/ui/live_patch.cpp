@@ -336,6 +336,7 @@ void LiveTree::release(LiveNode& node) {
     if (node.children[i]) release(*node.children[i]);
   }
   for (LiveAttribute& attribute : node.attributes) attribute.effect.reset();
+  if (node.kind == LiveNode::Kind::Component) components_.erase(node.owner.handle().index);
   if (node.owner.alive()) node.owner.dispose();
 }
 

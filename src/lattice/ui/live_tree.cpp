@@ -126,6 +126,7 @@ void LiveTree::mount_slot(LiveNode& node, vdom::SlotId slot, SlotArena& arena) {
     node.kind = LiveNode::Kind::Component;
     node.component = arena.take<Component>(slot);
     node.owner = Owner::create();
+    components_[node.owner.handle().index] = &node;
     options.name = node.component->name();
     node.owner.run([&] {
       node.content = Owner::create();
@@ -366,6 +367,17 @@ void LiveTree::emit_unadopted() {
       }
     }
   });
+}
+
+LiveNode* LiveTree::find_component(reactive::NodeHandle owned) const {
+  if (reactive::node_of(owned) == nullptr) return nullptr;
+  auto* at = reactive::at<reactive::Computation>(owned.index);
+  while (at->owner != 0) {
+    auto found = components_.find(at->owner);
+    if (found != components_.end()) return found->second;
+    at = reactive::at<reactive::Computation>(at->owner);
+  }
+  return nullptr;
 }
 
 // ---- Errors -------------------------------------------------------------------------------------

@@ -134,6 +134,8 @@ class LiveTree {
 
   // The element of that id that listens to something, or null when it is gone.
   LiveNode* find_listening(uint32_t id) const;
+  // The component whose instance owns a node of the graph, directly or through effects; else null.
+  LiveNode* find_component(reactive::NodeHandle owned) const;
   static std::shared_ptr<Handler> find_handler(LiveNode& node, std::string_view event_type);
   // The two-way bound attribute that an event of this type edits, or null.
   static LiveAttribute* find_two_way(LiveNode& node, std::string_view event_type);
@@ -198,6 +200,7 @@ class LiveTree {
   LiveNode* rendering_ = nullptr;
   uint32_t next_id_ = 1;
   std::unordered_map<uint32_t, LiveNode*> listening_;
+  std::unordered_map<reactive::Index, LiveNode*> components_;  // by their owner
   std::unordered_map<LiveNode*, ErrorReport> errors_;  // shown at elements
   std::vector<vdom::ListenOptions> resolved_options_;  // of the tree being resolved
   Counters counters_;

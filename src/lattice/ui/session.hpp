@@ -74,6 +74,9 @@ class Session final : private LiveTreeHost {
 
   // Shows an error of user code that belongs to `node` (null: to the page), and logs it.
   void report_error(std::exception_ptr error, LiveNode* node, std::string_view where);
+  // The same for an effect of user code: shown where the component is that made it.
+  void report_effect_error(std::exception_ptr error, reactive::NodeHandle effect,
+                           std::string_view where);
   LiveNode* rendering() const { return tree_.rendering(); }
 
   struct Counters {

@@ -265,7 +265,7 @@ void FrameEncoder::set(uint32_t id, std::string_view tag, std::string_view name,
     case AttributeKind::Property:
       return set_prop(id, local, value);
     case AttributeKind::InputValue:
-      return input_value(id, revision, value);
+      return input_value(id, revision, wire_value(AttributeKind::InputValue, name, value));
     case AttributeKind::Style:
       return set_style(id, local, value);
     case AttributeKind::Class:

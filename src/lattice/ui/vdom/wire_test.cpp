@@ -68,8 +68,10 @@ TEST(FrameEncoder, NamesBeyondTheAtomBoundAreSentInFull) {
   FrameEncoder encoder;
   FrameDecoder decoder;
   encoder.begin(1, 0);
-  for (uint32_t i = 0; i < kAtomsMax + 3; ++i) encoder.set_class(1, "c" + std::to_string(i), true);
-  encoder.set_class(1, "c" + std::to_string(kAtomsMax + 2), false);
+  for (uint32_t i = 0; i < kAtomsMax + 3; ++i) {
+    encoder.set_class(1, std::to_string(i).insert(0, 1, 'c'), true);
+  }
+  encoder.set_class(1, std::to_string(kAtomsMax + 2).insert(0, 1, 'c'), false);
   const Result<DownFrame> frame = decoder.decode(encoder.take());
   ASSERT_TRUE(frame.ok());
   EXPECT_EQ(frame.value().ops.back().name, "c65537");

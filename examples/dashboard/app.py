@@ -94,7 +94,7 @@ def dashboard():
             ui.label("Name", ui.input(type="search", value=query, placeholder="toyota wagon")),
             ui.label("Origin", ui.select(*map(ui.option, ("All", *ORIGINS)), value=origin)),
             ui.label(
-                ui.span("At least ", ui.output(ui.text("{} mpg", mpg_min))),
+                ui.span("At least ", ui.b(ui.text("{} mpg", mpg_min))),
                 ui.input(type="range", min=0, max=45, value=mpg_min),
             ),
             ui.button("Clear", on_click=clear),

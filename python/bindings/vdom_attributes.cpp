@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: MIT
 // Attributes from Python: normalised names, checked values, style and class dicts opened up.
+#include <Python.h>
+#include <datetime.h>
+
 #include <algorithm>
 #include <array>
 #include <cctype>
@@ -208,7 +211,16 @@ vdom::Value int_value(PyObject* number) {
   return static_cast<int64_t>(value);
 }
 
-vdom::Value number_value(PyObject* number) {
+bool is_date_or_time(PyObject* object) noexcept {
+  if (PyDateTimeAPI == nullptr) PyDateTime_IMPORT;
+  if (PyDateTimeAPI == nullptr) {
+    PyErr_Clear();
+    return false;
+  }
+  return PyDate_Check(object) || PyTime_Check(object) || PyDelta_Check(object);
+}
+
+vdom::Value scalar_value(PyObject* number) {
   if (PyIndex_Check(number) != 0) {
     nb::object plain = check(PyNumber_Index(number));
     return int_value(plain.ptr());
@@ -267,7 +279,7 @@ void AttrsBuilder::check_value(PyObject* name, PyObject* value) const {
     }
     return;
   }
-  if (is_plain(value) || is_slot_object(value) || is_other_number(value)) return;
+  if (is_plain(value) || is_slot_object(value) || is_other_scalar(value)) return;
   const std::string shown(utf8(name));
   raise(PyExc_TypeError,
         "<%s %s=...> got a %s: expected text, a number, True, False, None, "
@@ -349,7 +361,8 @@ void AttrsBuilder::add_switch(std::string_view word, PyObject* on) {
   set(full.ptr(), on);
 }
 
-bool is_other_number(PyObject* object) noexcept {
+bool is_other_scalar(PyObject* object) noexcept {
+  if (is_date_or_time(object)) return true;
   const PyTypeObject* type = Py_TYPE(object);
   const bool is_container =
       (type->tp_as_sequence != nullptr && type->tp_as_sequence->sq_length != nullptr) ||
@@ -377,8 +390,8 @@ bool to_value(PyObject* object, vdom::Value& out) {
     out = int_value(object);
   } else if (PyFloat_Check(object)) {
     out = PyFloat_AS_DOUBLE(object);
-  } else if (is_other_number(object)) {
-    out = number_value(object);
+  } else if (is_other_scalar(object)) {
+    out = scalar_value(object);
   } else {
     return false;
   }

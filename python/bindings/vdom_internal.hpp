@@ -78,8 +78,9 @@ static inline bool is_plain(PyObject* object) noexcept {
          PyLong_Check(object) || PyFloat_Check(object);
 }
 
-// NumPy scalars, Decimal, Fraction; not arrays, which have a number's slots too.
-bool is_other_number(PyObject* object) noexcept;
+// NumPy scalars, Decimal, Fraction, dates and times; not arrays, which have a number's slots too.
+// All but integers show as str() gives them.
+bool is_other_scalar(PyObject* object) noexcept;
 
 // An iterator is read into a list when it becomes a child, so that its node can be read often.
 static inline bool is_iterator_child(PyObject* child) noexcept {

@@ -34,7 +34,7 @@ nb::object check_nested(const char* tag, PyObject* items, size_t depth) {
 nb::object check_child(const char* tag, PyObject* child, size_t depth) {
   if (is_vnode(child) || is_plain(child)) return {};
   if (PyList_Check(child) || PyTuple_Check(child)) return check_nested(tag, child, depth);
-  if (is_slot_object(child) || is_other_number(child)) return {};
+  if (is_slot_object(child) || is_other_scalar(child)) return {};
   if (!is_iterator_child(child)) raise_not_a_child(tag, child);
   nb::object list = check(PySequence_List(child));
   nb::object copy = check_nested(tag, list.ptr(), depth);

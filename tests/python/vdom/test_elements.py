@@ -304,3 +304,12 @@ def test_lists_of_the_user_are_not_changed() -> None:
     assert isinstance(mine[1], tuple)
     assert node.to_dict()["children"] == ["a", "b", "c"]
     assert node.to_dict()["children"] == ["a", "b", "c"]
+
+
+def test_dates_and_times_show_as_text():
+    import datetime
+
+    day = datetime.date(2026, 11, 24)
+    node = _elements.p(day, title=datetime.timedelta(minutes=5))
+    assert node.to_dict()["children"] == ["2026-11-24"]
+    assert node.to_dict()["attrs"] == {"title": "0:05:00"}

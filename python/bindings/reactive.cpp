@@ -231,16 +231,20 @@ void add_type(nb::module_& module, const char* name, PyTypeObject*& place, PyTyp
   module.attr(name) = nb::handle(reinterpret_cast<PyObject*>(type));
 }
 
+constexpr const char* kExit = "def __exit__(self, *args: object) -> None";
+
+// A context manager; `enter` is the signature of its __enter__, for the stub.
 template <class Extent, class... Args>
-nb::class_<Extent> bind_extent(nb::module_& module, const char* name, const char* doc) {
+nb::class_<Extent> bind_extent(nb::module_& module, const char* name, const char* doc,
+                               const char* enter) {
+  auto enter_and_return = [](nb::object self) {
+    nb::cast<Extent&>(self).enter();
+    return self;
+  };
   return nb::class_<Extent>(module, name, doc)
       .def(nb::init<Args...>())
-      .def("__enter__",
-           [](nb::object self) {
-             nb::cast<Extent&>(self).enter();
-             return self;
-           })
-      .def("__exit__", &Extent::exit);
+      .def("__enter__", enter_and_return, nb::sig(enter))
+      .def("__exit__", &Extent::exit, nb::sig(kExit));
 }
 
 void bind_sessions(nb::module_& module) {
@@ -250,8 +254,8 @@ void bind_sessions(nb::module_& module) {
       .def("is_current", &SessionHandle::is_current)
       .def("post", &SessionHandle::post, nb::arg("function"), "False when the session has ended.");
   nb::class_<SessionEntry>(module, "SessionEntry", "Makes a session current inside a `with` block.")
-      .def("__enter__", &SessionEntry::enter)
-      .def("__exit__", &SessionEntry::exit);
+      .def("__enter__", &SessionEntry::enter, nb::sig("def __enter__(self) -> SessionState"))
+      .def("__exit__", &SessionEntry::exit, nb::sig(kExit));
   nb::class_<PySession>(module, "SessionState", nb::dynamic_attr(), "A session without a page.")
       .def(nb::init<>())
       .def(
@@ -286,11 +290,16 @@ void bind_reactive(nb::module_& module) {
   add_type(module, "Memo", types.memo, make_memo_type());
   add_type(module, "Effect", types.effect, make_effect_type());
 
-  bind_extent<Batch>(module, "Batch", "One flush at the end of the block.");
-  bind_extent<Untracked>(module, "Untracked", "Reads in the block subscribe nothing.");
-  bind_extent<Loading>(module, "loading", "While a served app's file is imported.");
-  bind_extent<Rendering, std::string>(module, "rendering", "While a component's body runs.");
-  bind_extent<PyScope>(module, "Scope", "Owns what is made in its block.")
+  bind_extent<Batch>(module, "Batch", "One flush at the end of the block.",
+                     "def __enter__(self) -> Batch");
+  bind_extent<Untracked>(module, "Untracked", "Reads in the block subscribe nothing.",
+                         "def __enter__(self) -> Untracked");
+  bind_extent<Loading>(module, "loading", "While a served app's file is imported.",
+                       "def __enter__(self) -> loading");
+  bind_extent<Rendering, std::string>(module, "rendering", "While a component's body runs.",
+                                      "def __enter__(self) -> rendering");
+  bind_extent<PyScope>(module, "Scope", "Owns what is made in its block.",
+                       "def __enter__(self) -> Scope")
       .def("dispose", &PyScope::dispose, "Ends everything made inside, last first.")
       .def_prop_ro("alive", &PyScope::alive);
 

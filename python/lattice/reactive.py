@@ -12,7 +12,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Hashable
 from contextlib import AbstractContextManager
-from typing import TYPE_CHECKING, Any, Generic, Literal, ParamSpec, TypeVar, cast, overload
+from typing import Any, Literal, ParamSpec, TypeVar, cast, overload
 
 from lattice import _core, _state
 from lattice._core import (
@@ -20,8 +20,12 @@ from lattice._core import (
     CycleError,
     DecodeError,
     DisposedError,
+    Effect,
     LatticeError,
+    Memo,
     NotReady,
+    Scope,
+    Signal,
     TraceError,
 )
 
@@ -51,103 +55,12 @@ __all__ = [
 ]
 
 T = TypeVar("T")
-T_co = TypeVar("T_co", covariant=True)
 P = ParamSpec("P")
 R = TypeVar("R")
 
 Equals = Literal["auto", "is", "==", "never"] | Callable[[Any, Any], object]
 StateScope = Literal["session", "app"]
 Phase = Literal["user", "render"]
-
-if TYPE_CHECKING:
-
-    class Signal(Generic[T]):
-        """A value that tells its readers when it changes. Made by `signal`.
-
-        A signal is not its value: ``bool``, arithmetic, ordering, ``len``, iteration and formatting
-        raise TypeError.
-        """
-
-        value: T
-
-        def __init__(
-            self,
-            initial: T,
-            *,
-            name: str | None = ...,
-            equals: Equals | None = ...,
-            scope: StateScope | None = ...,
-        ) -> None: ...
-        @property
-        def name(self) -> str: ...
-        def peek(self) -> T:
-            """The value, without subscribing."""
-        def update(self, function: Callable[[T], T], /) -> None:
-            """Sets the value to ``function(value)``; the read does not subscribe."""
-        def dispose(self) -> None:
-            """Ends it; later use raises DisposedError."""
-
-    class Memo(Generic[T_co]):
-        """A value computed from others when it is read. Made by `memo`."""
-
-        def __init__(
-            self,
-            function: Callable[[], T_co],
-            *,
-            name: str | None = ...,
-            equals: Equals | None = ...,
-            scope: StateScope | None = ...,
-        ) -> None: ...
-        def __call__(self) -> T_co: ...
-        @property
-        def value(self) -> T_co: ...
-        @property
-        def name(self) -> str: ...
-        @property
-        def runs(self) -> int:
-            """How often the function ran."""
-        @property
-        def __wrapped__(self) -> Callable[[], T_co]: ...
-        def peek(self) -> T_co:
-            """The value, without subscribing."""
-        def dispose(self) -> None:
-            """Ends it; later use raises DisposedError."""
-        def _replace(self, function: Callable[[], Any], dirty: bool, /) -> None: ...
-
-    class Effect:
-        """A function that runs when what it read has changed. Made by `effect`."""
-
-        def __init__(
-            self,
-            function: Callable[[], object],
-            *,
-            phase: Phase | None = ...,
-            priority: int = ...,
-            weak: bool = ...,
-            name: str | None = ...,
-            factory: bool = ...,
-            queued: bool = ...,
-        ) -> None: ...
-        @property
-        def name(self) -> str: ...
-        @property
-        def alive(self) -> bool:
-            """False once it was disposed."""
-        @property
-        def runs(self) -> int:
-            """How often the function ran."""
-        @property
-        def __wrapped__(self) -> Callable[[], object]: ...
-        def dispose(self) -> None:
-            """Runs its cleanups; it never runs again."""
-        def _replace(self, function: Callable[[], Any], dirty: bool, /) -> None: ...
-
-else:
-    Signal = _core.Signal
-    Memo = _core.Memo
-    Effect = _core.Effect
-
-Scope = _core.Scope
 
 _rendering = _state._rendering
 
@@ -278,7 +191,9 @@ def memo(
     """
     frame = sys._getframe(1)
     if native:
-        raise TraceError("native=True: this version of Lattice has no native compiler for memos yet")
+        raise TraceError(
+            "native=True: this version of Lattice has no native compiler for memos yet"
+        )
     if function is None:
         return lambda body: _make_memo(frame, body, name, equals, scope, key)
     return _make_memo(frame, function, name, equals, scope, key)
@@ -341,8 +256,8 @@ def effect(
 ) -> Any:
     """Makes an effect: a function that runs now, and again whenever what it read has changed.
 
-    It runs after the graph has settled, once per batch. In a component it runs after the render. What
-    it raises is logged, and it stays subscribed.
+    It runs after the graph has settled, once per batch. In a component it runs after the render.
+    What it raises is logged, and it stays subscribed.
 
     Parameters
     ----------
@@ -353,8 +268,8 @@ def effect(
     priority : int
         Lower numbers run first within their phase.
     weak : bool
-        If true, nothing keeps it alive but the references to it. Otherwise the memo, effect, scope or
-        component that made it does, else the runtime.
+        If true, nothing keeps it alive but the references to it. Otherwise the memo, effect, scope
+        or component that made it does, else the runtime.
     name : str, optional
         For messages; otherwise the function's name.
     key : hashable, optional
@@ -387,7 +302,6 @@ def _make_effect(
     options: dict[str, Any],
     key: Hashable,
     kind: str = "effect",
-    compared: Callable[[], object] | None = None,
 ) -> Effect:
     state = _body()
     if state is None:
@@ -418,7 +332,8 @@ def watch(
     Parameters
     ----------
     source : Signal, Memo or callable
-        What is watched. What a callable reads is watched, and its result is passed on when it differs.
+        What is watched. What a callable reads is watched, and its result is passed on when it
+        differs.
     function : callable
         Gets the new and the old value. What it reads is not tracked.
     phase, priority, weak, name, key
@@ -451,7 +366,7 @@ def watch(
 
         return look
 
-    options = {"phase": phase, "priority": priority, "weak": weak, "factory": True}
+    options: dict[str, Any] = {"phase": phase, "priority": priority, "weak": weak, "factory": True}
     options["name"] = name or getattr(function, "__name__", "watch").replace("<lambda>", "watch")
     return _make_effect(sys._getframe(1), make, options, key, kind="watch")
 
@@ -544,8 +459,8 @@ def session() -> Any:
 def in_session(function: Callable[P, object]) -> Callable[P, None]:
     """Wraps `function` so that it runs in the current session, whoever calls it.
 
-    Called from another thread it returns at once, and `function` runs when the session gets to it, in
-    one batch with what else has arrived. Called inside the session it runs at once.
+    Called from another thread it returns at once, and `function` runs when the session gets to it,
+    in one batch with what else has arrived. Called inside the session it runs at once.
 
     Parameters
     ----------
@@ -571,7 +486,9 @@ def in_session(function: Callable[P, object]) -> Callable[P, None]:
         if handle.is_current():
             function(*args, **kwargs)
         elif not handle.post(lambda: function(*args, **kwargs)):
-            raise DisposedError(f"{name!r} cannot run in its session any more: the session has ended")
+            raise DisposedError(
+                f"{name!r} cannot run in its session any more: the session has ended"
+            )
 
     call.__name__ = name
     call.__doc__ = function.__doc__

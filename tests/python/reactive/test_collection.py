@@ -6,6 +6,7 @@ from __future__ import annotations
 import gc
 import threading
 import weakref
+from collections.abc import Callable
 from typing import Any
 
 import lattice as lt
@@ -30,13 +31,13 @@ def count_after(make: Callable[[], Any], rounds: int = 50) -> int:
 
 
 def test_signals_and_memos_end_with_their_last_reference() -> None:
-    signal = lt.signal(1)
-    memo = lt.memo(lambda: signal.value)
-    memo()
-    refs = [weakref.ref(signal), weakref.ref(memo)]
-    del memo
+    signals = [lt.signal(1)]
+    memos = [lt.memo(lambda signal=signals[0]: signal.value)]
+    memos[0]()
+    refs = [weakref.ref(signals[0]), weakref.ref(memos[0])]
+    memos.clear()
     assert refs[1]() is None
-    del signal
+    signals.clear()
     assert refs[0]() is None
 
 

@@ -206,7 +206,7 @@ def test_effects_that_trigger_each_other_for_ever_raise() -> None:
     def pong() -> None:
         a.value = b.value + 1
 
-    with pytest.raises(lt.CycleError, match="keep triggering one another: 'p[io]ng'"):
+    with pytest.raises(lt.CycleError, match=r"keep triggering one another: 'p[io]ng'"):
         lt.effect(pong)
 
 

@@ -149,7 +149,8 @@ def test_built_in_exceptions_keep_their_fields(error: BaseException) -> None:
         copy = caught.value
         assert str(copy) == str(error)
         assert copy.args == error.args
-        for field in ("errno", "filename", "reason", "start", "name", "value", "exceptions", "note"):
+        fields = ["errno", "filename", "reason", "start", "name", "value", "exceptions", "note"]
+        for field in fields:
             assert getattr(copy, field, None) == getattr(error, field, None)
 
 
@@ -187,8 +188,8 @@ def test_the_traceback_ends_in_the_memos_function() -> None:
     for _ in range(2):
         with pytest.raises(ValueError, match="no") as caught:
             fail()
-        frames = [frame.f_code.co_name for frame, _ in traceback.walk_tb(caught.value.__traceback__)]
-        assert frames[-1] == "fail"
+        frames = [frame for frame, _ in traceback.walk_tb(caught.value.__traceback__)]
+        assert frames[-1].f_code.co_name == "fail"
 
 
 def test_running_out_of_stack_is_not_cached() -> None:

@@ -321,9 +321,7 @@ def test_each_thread_of_a_script_has_nodes_of_its_own() -> None:
 
 
 def test_a_template_outlives_the_thread_that_made_it(sessions: list[Any]) -> None:
-    count, doubled = in_thread(
-        lambda: (signal := lt.signal(4), lt.memo(lambda: signal.value * 2))
-    )
+    count, doubled = in_thread(lambda: (signal := lt.signal(4), lt.memo(lambda: signal.value * 2)))
     with sessions[0].enter():
         count.value += 1
         assert doubled() == 10
@@ -410,8 +408,7 @@ def test_a_kept_memo_takes_the_new_function_and_recomputes_when_a_capture_change
 
     def render_with(factor: int) -> lt.Memo[int]:
         def body() -> lt.Memo[int]:
-            scaled = lt.memo(lambda: factor * 10)
-            return scaled
+            return lt.memo(lambda: factor * 10)
 
         return render(state, body)
 

@@ -153,7 +153,9 @@ bool values_equal(PyObject* a, PyObject* b) {
 
 int is_change(NodeObject* self, PyObject* before, PyObject* after) {
   if (self->equality == Equality::Auto && PyLong_CheckExact(before) && PyLong_CheckExact(after)) {
-    return PyObject_RichCompareBool(before, after, Py_NE);
+    PyObject* differs = PyLong_Type.tp_richcompare(before, after, Py_NE);
+    Py_XDECREF(differs);
+    return differs == Py_True;
   }
   reactive::UntrackedGuard untracked(*Graph::current_fast());
   switch (self->equality) {

@@ -48,7 +48,7 @@ struct RunningCallback {
   ComputationNode* node;
   RunningCallback* outer;
 };
-thread_local RunningCallback* running = nullptr;
+constinit thread_local RunningCallback* running [[gnu::tls_model("initial-exec")]] = nullptr;
 
 struct CallbackScope : RunningCallback {
   explicit CallbackScope(ComputationNode* node) noexcept : RunningCallback{node, running} {

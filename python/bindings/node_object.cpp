@@ -9,18 +9,24 @@ namespace lattice::python {
 
 Types types;
 PyObject* value_name = nullptr;
-thread_local ThreadFace thread_face;
-thread_local std::vector<PyObject*> trash;
+constinit thread_local ThreadFace thread_face;
 
 // --- deferred references
 
-void discard_later(PyObject* object) { trash.push_back(object); }
+void discard_later(PyObject* object) {
+  ThreadFace& face = thread_face;
+  if (face.trash == nullptr) face.trash = new std::vector<PyObject*>;
+  face.trash->push_back(object);
+  ++face.trash_count;
+}
 
 void empty_trash() noexcept {
   SavedError saved;
-  while (!trash.empty()) {
-    PyObject* object = trash.back();
-    trash.pop_back();
+  ThreadFace& face = thread_face;
+  while (face.trash_count != 0) {
+    PyObject* object = face.trash->back();
+    face.trash->pop_back();
+    --face.trash_count;
     Py_DECREF(object);
   }
 }

@@ -149,8 +149,10 @@ struct ThreadFace {
   uint32_t callbacks = 0;                  // Python functions of memos and effects on the stack
   uint32_t callbacks_at_render = 0;
   uint32_t loading = 0;
+  size_t trash_count = 0;
+  std::vector<PyObject*>* trash = nullptr;  // see discard(); made once, never freed
 };
-extern thread_local ThreadFace thread_face [[gnu::tls_model("initial-exec")]];
+extern constinit thread_local ThreadFace thread_face [[gnu::tls_model("initial-exec")]];
 
 // --- node_object.cpp: life of objects, shared by the three types
 NodeObject* new_node_object(PyTypeObject* type, NodeKind kind);
@@ -206,17 +208,16 @@ inline bool held_is_stale(const NodeObject* self, const Computation* node) noexc
 // Dropping a reference may run user code, which must not happen in the middle of a walk.
 void discard_later(PyObject* object);
 void empty_trash() noexcept;
-extern thread_local std::vector<PyObject*> trash;
 inline void discard(PyObject* object) noexcept {
   if (object == nullptr) return;
-  if (Py_REFCNT(object) > 1 || !PyObject_IS_GC(object)) {
+  if (Py_REFCNT(object) > 1 || !PyType_IS_GC(Py_TYPE(object))) {
     Py_DECREF(object);
   } else {
     discard_later(object);
   }
 }
 inline void settle_trash() noexcept {
-  if (!trash.empty()) [[unlikely]]
+  if (thread_face.trash_count != 0) [[unlikely]]
     empty_trash();
 }
 

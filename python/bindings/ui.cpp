@@ -71,7 +71,7 @@ class PyBinding final : public ui::Binding {
 
   bool writable() const override { return is_signal(target_.ptr()); }
 
-  void write(const ui::Edit& edit) override;
+  bool write(const ui::Edit& edit) override;
 
  private:
   nb::object read() const {
@@ -133,10 +133,12 @@ nb::object to_python(const vdom::ClientEvent& event) {
   return faces().event(**fields);
 }
 
-void PyBinding::write(const ui::Edit& edit) {
-  faces().write_edit(source_, nb::str(edit.attribute.data(), edit.attribute.size()),
-                     nb::str(edit.input_type.data(), edit.input_type.size()),
-                     to_python(edit.event));
+bool PyBinding::write(const ui::Edit& edit) {
+  nb::object is_written =
+      faces().write_edit(source_, nb::str(edit.attribute.data(), edit.attribute.size()),
+                         nb::str(edit.input_type.data(), edit.input_type.size()),
+                         to_python(edit.event));
+  return nb::cast<bool>(is_written);
 }
 
 // Whether a plain Python function has a required positional parameter; others are inspected.

@@ -206,29 +206,26 @@ def wants_event(handler: Callable[..., Any]) -> bool:
     return any(p.kind in positional and p.default is p.empty for p in parameters)
 
 
-def write_edit(target: Any, attribute: str, input_type: str, event: Event) -> None:
-    """Writes what the user entered to a bound signal; leaves it alone when it does not parse."""
+def write_edit(target: Any, attribute: str, input_type: str, event: Event) -> bool:
+    """Writes what the user entered to a bound signal; returns False when it does not parse."""
     parse = None
     if isinstance(target, Bound):
         target, parse = target.target, target.parse
-    if attribute in ("checked", "open"):
-        shown = event.checked if attribute == "checked" else event.open
-        if shown is not None:
-            target.value = shown
-        return
-    if event.selected is not None:
-        target.value = list(event.selected)
-        return
-    if event.value is None:
-        return
     try:
-        if parse is not None:
+        if attribute == "checked" or attribute == "open":
+            value: Any = event.checked if attribute == "checked" else event.open
+        elif event.selected is not None:
+            value = list(event.selected)
+        elif event.value is None:
+            return False
+        elif parse is not None:
             value = parse(event.value)
         else:
             value = _parse(event.value, input_type, target.peek())
     except ValueError:
-        return
+        return False
     target.value = value
+    return True
 
 
 def _parse(text: str, input_type: str, present: Any) -> Any:

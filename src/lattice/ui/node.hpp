@@ -211,10 +211,14 @@ class ReadableBinding final : public Binding {
     return other != nullptr && other->source_.handle() == source_.handle();
   }
   bool writable() const override { return Writable<S> && kEditable<T>; }
-  void write(const Edit& edit) override {
+  bool write(const Edit& edit) override {
     if constexpr (Writable<S> && kEditable<T>) {
       T next{};
-      if (parse_into(edit, next)) source_.set(std::move(next));
+      if (!parse_into(edit, next)) return false;
+      source_.set(std::move(next));
+      return true;
+    } else {
+      return false;
     }
   }
 

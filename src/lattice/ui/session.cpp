@@ -224,13 +224,14 @@ void Session::dispatch(LiveNode& node, const vdom::ClientEvent& event) {
   if (event.open) {
     if (LiveAttribute* shown = node.find_attribute("open")) shown->value = *event.open;
   }
+  bool is_written = false;
   try {
     if (LiveAttribute* bound = LiveTree::find_two_way(node, event.type)) {
       std::string type = node.tag;
       if (LiveAttribute* declared = node.find_attribute("type")) {
         type = vdom::to_text(declared->value);
       }
-      bound->binding->write(Edit{bound->name, type, event});
+      is_written = bound->binding->write(Edit{bound->name, type, event});
     }
     // Held here: a flush inside the handler may re-render, or remove, the node that owns it.
     if (std::shared_ptr<Handler> handler = LiveTree::find_handler(node, event.type)) {
@@ -240,6 +241,12 @@ void Session::dispatch(LiveNode& node, const vdom::ClientEvent& event) {
   } catch (...) {
     report_error(std::current_exception(), tree_.find_listening(event.node), event.type);
   }
+  if (!is_written) return;
+  // The handler may have taken the edit back: then the signal has not changed, but what the user
+  // sees has. So the binding compares once more.
+  LiveNode* still = tree_.find_listening(event.node);
+  LiveAttribute* bound = still != nullptr ? LiveTree::find_two_way(*still, event.type) : nullptr;
+  if (bound != nullptr) bound->effect.schedule();
 }
 
 // ---- Errors -------------------------------------------------------------------------------------

@@ -51,9 +51,12 @@ class Binding : public Slot {
   virtual bool same_source(const Binding& next) const = 0;
   // Whether the user's edits may be written back (a writable signal).
   virtual bool writable() const { return false; }
-  // Parses and writes an edit; returns the value that the element now shows, which needs no answer.
-  // What does not parse leaves the source alone and returns nothing.
-  virtual void write(const Edit& edit) { (void)edit; }
+  // Parses an edit and writes it. What does not parse leaves the source alone and returns false:
+  // then the element keeps what the user entered.
+  virtual bool write(const Edit& edit) {
+    (void)edit;
+    return false;
+  }
 };
 
 // What runs when an event arrives.

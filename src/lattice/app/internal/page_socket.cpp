@@ -13,6 +13,7 @@ constexpr uint8_t kWireVersion = 1;
 constexpr uint8_t kHelloKind = 1;
 constexpr size_t kTokenBytesMax = 256;
 constexpr uint16_t kProtocolError = 1002;
+constexpr uint16_t kInvalidUtf8 = 1007;
 constexpr uint16_t kServiceRestart = 1012;
 constexpr uint16_t kTokenUnknown = 4001;
 
@@ -50,6 +51,10 @@ void PageSocket::greet(std::vector<uint8_t> message) {
   if (!token) {
     directory_->count_protocol_error();
     return sink_->close({kProtocolError, "HELLO expected"});
+  }
+  if (!is_valid_utf8(*token)) {
+    directory_->count_protocol_error();
+    return sink_->close({kInvalidUtf8, "the token is not UTF-8"});
   }
   host_ = directory_->adopt(*token);
   if (!host_) return sink_->close({kTokenUnknown, "token unknown or expired"});

@@ -47,7 +47,10 @@ struct FnBinding final : Binding {
     return source_ != 0 && source_ == static_cast<const FnBinding&>(next).source_;
   }
   bool writable() const override { return static_cast<bool>(write_); }
-  void write(const Edit& edit) override { write_(edit); }
+  bool write(const Edit& edit) override {
+    write_(edit);
+    return true;
+  }
 
   Body content_;
   std::function<vdom::Value()> value_;

@@ -157,8 +157,10 @@ class PyServer {
     nb::object type = nb::module_::import_("lattice.server").attr("Session");
     state->set_object(type(request.id, request_object(request)).ptr());
     state->on_flush = [&session] { session.flush(); };
-    state->on_error = [&session](PyObject* exception, const char* name) {
-      session.report_error(to_exception_ptr(exception), nullptr, name);
+    state->on_error = [&session](PyObject* exception, const char* name,
+                                reactive::NodeHandle effect) {
+      session.report_effect_error(to_exception_ptr(exception), effect,
+                                  *name != '\0' ? name : "an effect");
       return true;
     };
     session.on_segment([state] { state->begin_segment(); });

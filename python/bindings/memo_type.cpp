@@ -147,6 +147,7 @@ bool update_effect(Graph& graph, Node* base) noexcept {
   NodeObject* self = node->self;
   if (self == nullptr || self->function == nullptr) return false;
   Py_INCREF(as_object(self));
+  const reactive::NodeHandle handle = reactive::handle_of(node);
   PyObject* error = nullptr;
   {
     RunFrame frame(graph, node);
@@ -169,7 +170,7 @@ bool update_effect(Graph& graph, Node* base) noexcept {
   }
   if (error != nullptr) {
     const std::string name = display_name(self);
-    report_error(graph, error, "effect " + quoted_name(self), name.c_str());
+    report_error(graph, error, "effect " + quoted_name(self), name.c_str(), handle);
   }
   Py_DECREF(as_object(self));
   if (!graph.idle()) settle_trash();

@@ -238,7 +238,8 @@ void log_exception(PyObject* exception, std::string_view what) noexcept {
 }
 
 // Steals `exception`.
-void report_error(Graph& graph, PyObject* exception, const std::string& what, const char* name) {
+void report_error(Graph& graph, PyObject* exception, const std::string& what, const char* name,
+                  reactive::NodeHandle effect) {
   SavedError saved;
   if (!PyErr_GivenExceptionMatches(exception, PyExc_Exception)) {
     // KeyboardInterrupt and SystemExit are the program's: raised again at the next safe point.
@@ -249,7 +250,7 @@ void report_error(Graph& graph, PyObject* exception, const std::string& what, co
   bool is_handled = false;
   if (state != nullptr && state->on_error) {
     try {
-      is_handled = state->on_error(exception, name);
+      is_handled = state->on_error(exception, name, effect);
     } catch (...) {
       PyErr_Clear();
     }

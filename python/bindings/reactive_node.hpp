@@ -290,7 +290,8 @@ void raise_copy(PyObject* exception, PyObject* traceback);
 // Lets go of the frames in its traceback and those of its causes, keeping what they show.
 void detach_frames(PyObject* exception);
 bool is_transient_error(PyObject* exception);
-void report_error(Graph& graph, PyObject* exception, const std::string& what, const char* name);
+void report_error(Graph& graph, PyObject* exception, const std::string& what, const char* name,
+                  reactive::NodeHandle effect = {});
 // "app.py:12" of the innermost frame outside the package; its function's name.
 struct UserPlace {
   std::string where, function;

@@ -65,8 +65,8 @@ class SessionState {
   PyObject* object() const noexcept { return object_; }
 
   // Called for an exception of a user's effect or cleanup: true when it was dealt with, else it is
-  // logged. Borrowed reference.
-  std::function<bool(PyObject* exception, const char* name)> on_error;
+  // logged. Borrowed reference. `effect` is whose it is, or nothing.
+  std::function<bool(PyObject* exception, const char* name, reactive::NodeHandle effect)> on_error;
   // What `lattice.flush()` does after effects ran: sending what is there.
   std::function<void()> on_flush;
 

@@ -43,7 +43,7 @@ struct ListenOptions {
   bool two_way = false;  // the event only carries the value, with its revision
   uint32_t debounce_ms = 0;
   uint32_t throttle_ms = 0;
-  std::vector<std::string> keys;  // KeyboardEvent.key; empty: every key
+  std::vector<std::string> keys = {};  // KeyboardEvent.key; empty: every key
   friend bool operator==(const ListenOptions&, const ListenOptions&) = default;
 };
 

@@ -162,6 +162,7 @@ setup_compiler() {
   install_missing
   boost_ok || need_boost
   header_ok openssl/ssl.h || need libssl-dev
+  header_ok fmt/core.h || need libfmt-dev
   find_python >/dev/null || need python3 python3-venv python3-dev
   node_at_least 18 || need nodejs npm
   install_missing

@@ -410,11 +410,10 @@ std::string function_name(PyObject* function) {
 std::string assigned_name(NodeObject* self) {
   if (self->origin == nullptr) return "";
   std::string text;
-  PyObject* module = PyImport_ImportModule("lattice._names");
-  PyObject* name = module != nullptr
-                       ? PyObject_CallMethod(module, "find_assigned_name", "Oi", self->origin,
-                                             static_cast<int>(self->origin_offset))
-                       : nullptr;
+  PyObject* module = PyImport_ImportModule("lattice._state");
+  PyObject* name = module != nullptr ? PyObject_CallMethod(module, "_find_name", "Oi", self->origin,
+                                                           static_cast<int>(self->origin_offset))
+                                     : nullptr;
   if (name != nullptr) text = text_of(name);
   PyErr_Clear();
   Py_XDECREF(name);

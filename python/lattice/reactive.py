@@ -301,7 +301,6 @@ def _make_effect(
     function: Callable[[], object],
     options: dict[str, Any],
     key: Hashable,
-    kind: str = "effect",
 ) -> Effect:
     state = _body()
     if state is None:
@@ -314,7 +313,7 @@ def _make_effect(
     def update(kept: Effect) -> None:
         _renew(kept, function)
 
-    return cast("Effect", state.keep(kind, frame, create, key=key, update=update))
+    return cast("Effect", state.keep("effect", frame, create, key=key, update=update))
 
 
 def watch(
@@ -352,23 +351,53 @@ def watch(
     1 -> 2
     """
 
-    def make() -> Callable[[], None]:
-        old: list[T] = []
+    given = name or getattr(function, "__name__", "").replace("<lambda>", "") or "watch"
+    options: dict[str, Any] = {"phase": phase, "priority": priority, "weak": weak, "name": given}
+    state = _body()
+    if state is None:
+        # At module level each session gets a watcher of its own.
+        return Effect(lambda: _Watcher(source, function), factory=True, **options)
 
-        def look() -> None:
-            new = read(source)
-            if not old:
-                old.append(new)
-                return
-            before, old[0] = old[0], new
-            if isinstance(source, (Signal, Memo)) or not _core.values_equal(before, new):
-                untracked(lambda: function(new, before))
+    def create() -> Effect:
+        return Effect(_Watcher(source, function), queued=phase == "user", **options)
 
-        return look
+    def update(kept: Effect) -> None:
+        kept._replace(*cast("_Watcher", kept.__wrapped__).renewed(source, function))
 
-    options: dict[str, Any] = {"phase": phase, "priority": priority, "weak": weak, "factory": True}
-    options["name"] = name or getattr(function, "__name__", "watch").replace("<lambda>", "watch")
-    return _make_effect(sys._getframe(1), make, options, key, kind="watch")
+    return cast("Effect", state.keep("watch", sys._getframe(1), create, key=key, update=update))
+
+
+class _Watcher:
+    """The function of a `watch` effect, with the value that it saw last."""
+
+    __slots__ = ("before", "function", "has_run", "is_new_source", "source")
+
+    def __init__(self, source: Any, function: Callable[[Any, Any], object]) -> None:
+        self.source = source
+        self.function = function
+        self.before: Any = None
+        self.has_run = False
+        self.is_new_source = False
+
+    def __call__(self) -> None:
+        before, now = self.before, read(self.source)
+        self.before = now
+        # A signal or memo runs this for a change only; a callable may give the same again.
+        must_compare = self.is_new_source or not isinstance(self.source, (Signal, Memo))
+        self.is_new_source = False
+        if not self.has_run:
+            self.has_run = True
+        elif not must_compare or not _core.values_equal(before, now):
+            untracked(lambda: self.function(now, before))
+
+    def renewed(self, source: Any, function: Callable[[Any, Any], object]) -> tuple[_Watcher, bool]:
+        """What a later render watches with, and whether it must look again."""
+        later = _Watcher(source, function)
+        later.before, later.has_run = self.before, self.has_run
+        later.is_new_source = self.source is not source and _state.captured_changed(
+            self.source, source
+        )
+        return later, later.is_new_source
 
 
 @overload

@@ -494,3 +494,20 @@ def test_effects_of_a_render_may_write_when_they_run() -> None:
         assert count.value == 6
     assert count.value == 5
     state.dispose()
+
+
+def test_a_watch_of_a_body_survives_renders_and_misses_no_change() -> None:
+    count, seen = lt.signal(1), []
+    state = _state.InstanceState("counter")
+
+    def render_with(label: str) -> None:
+        render(state, lambda: lt.watch(count, lambda new, old: seen.append((label, old, new))))
+
+    render_with("first")
+    with lt.batch():
+        count.value = 2
+        render_with("second")
+    render_with("second")
+    count.value = 3
+    assert seen == [("second", 1, 2), ("second", 2, 3)]
+    state.dispose()

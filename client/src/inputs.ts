@@ -204,6 +204,10 @@ export function writeValue(element: Element, value: Value): void {
     element.open = raw === true;
   } else if (element.localName === 'option') {
     (element as HTMLOptionElement).selected = raw === true;
+  } else if (element.localName === 'select' && (element as HTMLSelectElement).multiple) {
+    const chosen = text.split('\n');
+    for (const option of (element as HTMLSelectElement).options)
+      option.selected = chosen.includes(option.value);
   } else if (isControl(element)) {
     // A file field takes nothing but the empty text from a script.
     if (element.type !== 'file' || text === '') writeText(element, text);

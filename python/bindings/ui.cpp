@@ -53,6 +53,9 @@ class PyBinding final : public ui::Binding {
 
   vdom::Value value(std::string_view name) override {
     nb::object present = read();
+    if (tag_ == "select" && name == "value" && nb::isinstance<nb::list>(present)) {
+      return vdom::Value(nb::cast<std::string>(nb::str("\n").attr("join")(present)));
+    }
     vdom::Value value;
     if (to_value(present.ptr(), value)) return value;
     std::string message = "the value bound to " + std::string(name) + "= of <" + tag_ + "> is a " +

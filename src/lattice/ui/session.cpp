@@ -218,6 +218,13 @@ void Session::dispatch(LiveNode& node, const vdom::ClientEvent& event) {
   if (event.value) {
     if (LiveAttribute* shown = node.find_attribute("value")) shown->value = *event.value;
   }
+  if (event.selected) {
+    if (LiveAttribute* shown = node.find_attribute("value")) {
+      std::string lines;
+      for (const std::string& chosen : *event.selected) lines += (lines.empty() ? "" : "\n") + chosen;
+      shown->value = std::move(lines);
+    }
+  }
   if (event.checked) {
     if (LiveAttribute* shown = node.find_attribute("checked")) shown->value = *event.checked;
   }

@@ -174,9 +174,23 @@ class HtmlWriter {
     const std::string chosen =
         has_value ? to_text(wire_value(AttributeKind::InputValue, "value", *value)) : std::string();
     const std::string* outer = selected_value_;
+    const bool outer_is_multiple = std::exchange(is_multiple_, is_multiple(node));
     selected_value_ = has_value ? &chosen : nullptr;
     for (const VNode& child : node.children) this->node(child, depth + 1);
     selected_value_ = outer;
+    is_multiple_ = outer_is_multiple;
+  }
+
+  static bool is_multiple(const VNode& select) {
+    const Value* multiple = select.find_attr("multiple");
+    return multiple != nullptr && !std::holds_alternative<std::nullptr_t>(*multiple) &&
+           *multiple != Value(false);
+  }
+
+  // The values of a multiple select come as lines.
+  bool is_selected(const std::string& option) const {
+    if (!is_multiple_) return option == *selected_value_;
+    return ("\n" + *selected_value_ + "\n").find("\n" + option + "\n") != std::string::npos;
   }
 
   void attributes(const VNode& node) {
@@ -205,7 +219,7 @@ class HtmlWriter {
       }
     }
     if (selected_value_ != nullptr && node.tag == "option") {
-      if (option_value(node) == *selected_value_) out_ += " selected=\"\"";
+      if (is_selected(option_value(node))) out_ += " selected=\"\"";
     }
     if (!classes.empty()) write("class", classes);
     if (!styles.empty()) write("style", styles);
@@ -284,6 +298,7 @@ class HtmlWriter {
 
   std::string& out_;
   const std::string* selected_value_ = nullptr;  // of the <select> around
+  bool is_multiple_ = false;
   Content content_ = Content::Normal;
   bool in_foreign_ = false;     // below <svg> or <math>
   bool after_text_ = false;     // the last thing written is a non-empty text

@@ -103,9 +103,10 @@ void Graph::mark_disposed(Node* node) noexcept {
 
 void Graph::dispose(Node* node) noexcept {
   if (node->flags & kDisposed) return;
-  Node* first = node;
-  while (!(first->flags & kFirstOwned)) first = at<Node>(first->prev_owned);
-  Context saved = std::exchange(context_, {0, living_owner(first->prev_owned)});
+  // A source knows only its siblings, and finding its owner through them would be linear; what its
+  // destructor may create goes to the root.
+  const Index owner = is_computation(node) ? static_cast<Computation*>(node)->owner : root_;
+  Context saved = std::exchange(context_, {0, living_owner(owner)});
   ++batch_depth_;
   begin_walk();  // a cleanup may dispose the owner that is current meanwhile
   dispose_tree(node);
@@ -140,12 +141,12 @@ void Graph::dispose_tree(Node* root) noexcept {
       mark_disposed(node);
       continue;
     }
+    if (node == root) return retire(node);
+    // It was its owner's newest child; only what a cleanup has created meanwhile is newer.
     Node* first = node;
     while (!(first->flags & kFirstOwned)) first = at<Node>(first->prev_owned);
     Node* parent = at<Node>(first->prev_owned);
-    const bool last = node == root;
     retire(node);
-    if (last) return;
     node = parent;
   }
 }

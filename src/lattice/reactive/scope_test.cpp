@@ -136,5 +136,13 @@ TEST(Owner, WritesInCleanupsRunEffectsAfterTheDisposal) {
   EXPECT_EQ(log, (Log{"outer", "effect 1"}));
 }
 
+TEST(Scope, DisposingManySignalsOldestFirstIsLinear) {
+  // Quadratic, this takes minutes.
+  std::vector<Signal<int>> signals;
+  for (int i = 0; i < 300'000; ++i) signals.emplace_back(i);
+  for (const Signal<int>& signal : signals) signal.dispose();
+  for (const Signal<int>& signal : signals) ASSERT_FALSE(signal.alive());
+}
+
 }  // namespace
 }  // namespace lattice

@@ -21,7 +21,7 @@ import sys
 import textwrap
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -54,7 +54,7 @@ def put(signal, value): return lambda: setattr(signal, "value", value)
 def turn(signal): return lambda: signal.update(lambda value: not value)
 """
 # What runs an app outside dev mode, as a script would.
-PLAIN_TAIL = "\nif __name__ == '__main__':\n    lt.run_app({name}, port=int(sys.argv[1]))\n"
+PLAIN_TAIL = "\nif __name__ == '__main__':\n    lt.run_app(main, port=int(sys.argv[1]))\n"
 
 
 def find_chromium() -> str | None:
@@ -110,7 +110,7 @@ class Server:
         assert self._process.stdout is not None
         for line in self._process.stdout:
             self.lines.append(line.rstrip("\n"))
-            address = re.search(r"http://127\.0\.0\.1:(\d+)", line)
+            address = re.search(r"https?://127\.0\.0\.1:(\d+)", line)
             if address and not self._ready.is_set():
                 self.port = int(address[1])
                 self._is_listening = True
@@ -144,24 +144,42 @@ class Server:
             time.sleep(0.02)
 
 
-@pytest.fixture
-def serve(tmp_path: Path) -> Iterator[Callable[..., Server]]:
+class Servers:
     """``serve(source, dev=True)``: an app file with `source`, or an existing file, being served."""
-    servers: list[Server] = []
 
-    def start(source: str | Path, *, dev: bool = True, name: str = "main") -> Server:
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._started: list[Server] = []
+
+    def __call__(
+        self, source: str | Path, *, dev: bool = True, options: Sequence[str] = ()
+    ) -> Server:
         file = source
         if isinstance(source, str):
-            file = tmp_path / f"served_{len(servers)}.py"
-            tail = "" if dev else PLAIN_TAIL.format(name=name)
-            file.write_text(HEAD + textwrap.dedent(source) + tail)
-        how = [sys.executable, "-m", "lattice", "run", str(file), "--port", "{port}"]
-        servers.append(Server(how if dev else [sys.executable, str(file), "{port}"], tmp_path))
-        return servers[-1]
+            file = self._folder / f"served_{len(self._started)}.py"
+            file.write_text(HEAD + textwrap.dedent(source) + ("" if dev else PLAIN_TAIL))
+        command = ["-m", "lattice", "run", str(file), "--port"] if dev else [str(file)]
+        self._started.append(Server([sys.executable, *command, "{port}", *options], self._folder))
+        return self._started[-1]
 
-    yield start
-    for server in servers:
-        server.stop()
+    def stop(self) -> None:
+        for server in self._started:
+            server.stop()
+
+
+@pytest.fixture
+def serve(tmp_path: Path) -> Iterator[Servers]:
+    servers = Servers(tmp_path)
+    yield servers
+    servers.stop()
+
+
+@pytest.fixture(scope="module")
+def serve_for_all(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Servers]:
+    """`serve` for a server that the tests of a module share, since none changes anything in it."""
+    servers = Servers(tmp_path_factory.mktemp("served"))
+    yield servers
+    servers.stop()
 
 
 @pytest.fixture(scope="session")

@@ -56,88 +56,6 @@ def test_a_handler_without_parameters_gets_no_event(serve, open_page):
     expect(page.locator("p")).to_have_text("none default=7 needs=click")
 
 
-def test_typing_writes_a_two_way_bound_signal(serve, open_page):
-    server = serve("""
-        @lt.component
-        def main():
-            name = lt.signal("Ada")
-            return ui.main(ui.input(value=name), ui.p("Hello ", name))
-    """)
-    page = open_page(server)
-    field = page.locator("input")
-    expect(field).to_have_value("Ada")
-    field.press("End")
-    field.press_sequentially(" L.")
-    expect(page.locator("p")).to_have_text("Hello Ada L.")
-    expect(field).to_have_value("Ada L.")
-
-
-@pytest.mark.parametrize(
-    ("how", "attributes"),
-    [
-        ("handler", "value=text, on_input=slow"),
-        ("keydown handler", "value=text, on_keydown=slow"),
-        ("effect", "value=text"),
-    ],
-)
-def test_fast_typing_into_a_slow_handler_loses_nothing(serve, open_page, settle, how, attributes):
-    server = serve(f"""
-        @lt.component
-        def main():
-            text = lt.signal("")
-            def slow(): time.sleep(0.1)
-            if {how == "effect"}:
-                @lt.effect
-                def follow():
-                    text.value
-                    time.sleep(0.1)
-            return ui.main(ui.input({attributes}), ui.p(text))
-    """)
-    page = open_page(server)
-    written = "The quick brown fox jumps over the lazy dog; 60 keys in all."
-    page.locator("input").press_sequentially(written)
-    settle(page)
-    expect(page.locator("p")).to_have_text(written, timeout=15_000)
-    expect(page.locator("input")).to_have_value(written)
-
-
-def test_a_handler_that_rewrites_the_field_never_overwrites_newer_keystrokes(
-    serve, open_page, settle
-):
-    server = serve("""
-        @lt.component
-        def main():
-            text = lt.signal("")
-            def shout():
-                time.sleep(0.05)
-                text.value = text.value.upper()
-            return ui.main(ui.input(value=text, on_input=shout), ui.p(text))
-    """)
-    page = open_page(server)
-    page.locator("input").press_sequentially("abcdefghijklmnopqrstuvwxyz", delay=15)
-    settle(page)
-    expect(page.locator("p")).to_have_text("ABCDEFGHIJKLMNOPQRSTUVWXYZ")
-    expect(page.locator("input")).to_have_value("ABCDEFGHIJKLMNOPQRSTUVWXYZ")
-
-
-def test_a_server_write_keeps_the_caret_where_it_was(serve, open_page):
-    server = serve("""
-        @lt.component
-        def main():
-            text = lt.signal("bcd")
-            def grow():
-                text.value = "a" + text.value
-            return ui.main(ui.input(value=text, on_keydown=lt.on(grow, keys=("F2",))))
-    """)
-    page = open_page(server)
-    field = page.locator("input")
-    field.focus()
-    field.evaluate("field => field.setSelectionRange(1, 1)")
-    field.press("F2")
-    expect(field).to_have_value("abcd")
-    assert field.evaluate("field => field.selectionStart") == 2
-
-
 def test_an_input_event_carries_the_value(serve, open_page):
     server = serve(reporting("type value", "ui.textarea(on_input=report)"))
     page = open_page(server)
@@ -287,152 +205,6 @@ def test_stop_propagation_and_prevent_default_hold(serve, open_page):
     assert page.url == server.url + "/"
 
 
-def test_a_checkbox_is_bound_both_ways(serve, open_page):
-    server = serve("""
-        @lt.component
-        def main():
-            on = lt.signal(True)
-            return ui.main(
-                ui.label(ui.input(type="checkbox", checked=on), "on"),
-                ui.p(lambda: "yes" if on.value else "no"),
-                ui.button("turn", on_click=turn(on)))
-    """)
-    page = open_page(server)
-    box, text = page.get_by_role("checkbox"), page.locator("p")
-    expect(box).to_be_checked()
-    box.uncheck()
-    expect(text).to_have_text("no")
-    page.get_by_role("button").click()
-    expect(box).to_be_checked()
-    expect(text).to_have_text("yes")
-
-
-def test_a_select_is_bound_both_ways(serve, open_page):
-    server = serve("""
-        @lt.component
-        def main():
-            size = lt.signal("M")
-            return ui.main(
-                ui.select(*[ui.option(s) for s in ("S", "M", "L")], value=size, aria_label="size"),
-                ui.p(size),
-                ui.button("large", on_click=put(size, "L")))
-    """)
-    page = open_page(server)
-    select, text = page.get_by_role("combobox"), page.locator("p")
-    expect(select).to_have_value("M")
-    select.select_option("S")
-    expect(text).to_have_text("S")
-    page.get_by_role("button").click()
-    expect(select).to_have_value("L")
-
-
-def test_a_range_is_a_number(serve, open_page):
-    server = serve("""
-        @lt.component
-        def main():
-            n = lt.signal(3)
-            field = ui.input(type="range", min=0, max=10, value=n, aria_label="n")
-            return ui.main(field, ui.p(lambda: repr(n.value)))
-    """)
-    page = open_page(server)
-    page.locator("input").press("ArrowRight")
-    expect(page.locator("p")).to_have_text("4")
-
-
-def test_an_empty_number_field_is_none_and_nonsense_leaves_the_signal_alone(serve, open_page):
-    server = serve("""
-        @lt.component
-        def main():
-            n = lt.signal(3)
-            return ui.main(
-                ui.input(type="number", value=n, aria_label="n"),
-                ui.input(type="text", value=lt.bind(n, parse=int), aria_label="text"),
-                ui.p(lambda: repr(n.value)))
-    """)
-    page = open_page(server)
-    field, text = page.get_by_label("n", exact=True), page.locator("p")
-    field.fill("41")
-    expect(text).to_have_text("41")
-    field.fill("")
-    expect(text).to_have_text("None")
-    page.get_by_label("text").fill("12")
-    expect(text).to_have_text("12")
-    page.get_by_label("text").fill("12x")
-    expect(text).to_have_text("12")
-
-
-def test_a_details_element_tells_that_it_is_open(serve, open_page):
-    server = serve("""
-        @lt.component
-        def main():
-            is_open = lt.signal(False)
-            more = ui.details(ui.summary("more"), "text", open=is_open)
-            return ui.main(more, ui.p(lambda: str(is_open.value)))
-    """)
-    page = open_page(server)
-    page.locator("summary").click()
-    expect(page.locator("p")).to_have_text("True")
-    page.locator("summary").click()
-    expect(page.locator("p")).to_have_text("False")
-
-
-HELD_SOCKET = """
-    const Real = WebSocket;
-    const released = new Promise(resolve => { window.release = resolve; });
-    window.WebSocket = class extends Real {
-        set onopen(listener) { super.onopen = event => released.then(() => listener(event)); }
-    };
-"""
-
-
-def test_text_typed_before_the_socket_is_there_is_not_lost(serve, open_page, complaints):
-    server = serve("""
-        @lt.component
-        def main():
-            text = lt.signal("")
-            return ui.main(ui.input(value=text), ui.p(text))
-    """)
-    page = open_page(server, before=lambda page: page.add_init_script(HELD_SOCKET), connected=False)
-    page.locator("input").press_sequentially("early")
-    expect(page.locator("p")).to_have_text("")
-    page.evaluate("release()")
-    expect(page.locator("p")).to_have_text("early")
-    page.locator("input").press_sequentially(" bird")
-    expect(page.locator("p")).to_have_text("early bird")
-    expect(page.locator("input")).to_have_value("early bird")
-
-
-def test_text_typed_before_the_client_has_loaded_is_not_lost(serve, context, complaints):
-    server = serve("""
-        @lt.component
-        def main():
-            text = lt.signal("")
-            return ui.main(ui.input(value=text), ui.p(text))
-    """)
-    page = context.new_page()
-    complaints.watch(page)
-    held = []
-    page.route("**/_lattice/client-*.js", lambda route: held.append(route))
-    page.goto(server.url, wait_until="commit")
-    page.locator("input").press_sequentially("early")
-    held[0].continue_()
-    expect(page.locator("p")).to_have_text("early")
-    expect(page.locator("input")).to_have_value("early")
-
-
-def test_a_click_before_the_socket_is_there_is_made_up_for(serve, open_page):
-    server = serve("""
-        @lt.component
-        def main():
-            count = lt.signal(0)
-            return ui.main(ui.p(count), ui.button("+1", on_click=add(count)))
-    """)
-    page = open_page(server, before=lambda page: page.add_init_script(HELD_SOCKET), connected=False)
-    page.get_by_role("button").click()
-    page.evaluate("release()")
-    expect(page.locator("p")).to_have_text("1")
-
-
 def test_an_event_for_a_node_that_is_gone_is_dropped(serve, open_page):
     server = serve("""
         @lt.component
@@ -477,122 +249,6 @@ def test_one_handler_is_one_frame(serve, open_page, settle):
     assert after["ops"] - before["ops"] == 3
 
 
-def test_a_field_written_by_its_re_rendered_component_loses_nothing(serve, open_page, settle):
-    server = serve("""
-        @lt.component
-        def main():
-            text = lt.signal("")
-            def keep(event):
-                time.sleep(0.03)
-                text.value = event.value
-            return ui.main(ui.input(value=text.value, on_input=keep), ui.p(text.value))
-    """)
-    page = open_page(server)
-    written = "typed faster than it is answered"
-    page.locator("input").press_sequentially(written, delay=10)
-    expect(page.locator("p")).to_have_text(written)
-    expect(page.locator("input")).to_have_value(written)
-
-
-def test_a_handler_that_takes_an_edit_back_takes_it_out_of_the_field(serve, open_page):
-    server = serve("""
-        @lt.component
-        def main():
-            digits = lt.signal("")
-            def only_digits():
-                digits.value = "".join(c for c in digits.value if c.isdigit())
-            return ui.main(ui.input(value=digits, on_input=only_digits), ui.p(digits))
-    """)
-    page = open_page(server)
-    page.locator("input").press_sequentially("a", delay=50)
-    expect(page.locator("input")).to_have_value("")
-    page.locator("input").press_sequentially("1b2", delay=50)
-    expect(page.locator("p")).to_have_text("12")
-    expect(page.locator("input")).to_have_value("12")
-
-
-def test_a_handler_that_refuses_a_check_unchecks_the_box(serve, open_page):
-    server = serve("""
-        @lt.component
-        def main():
-            agreed = lt.signal(False)
-            return ui.main(ui.label(
-                ui.input(type="checkbox", checked=agreed, on_change=put(agreed, False)), "agree"))
-    """)
-    page = open_page(server)
-    page.get_by_role("checkbox").click()
-    expect(page.get_by_role("checkbox")).not_to_be_checked()
-
-
-def test_options_that_come_with_their_value_are_selected(serve, open_page):
-    server = serve("""
-        @lt.component
-        def main():
-            names, chosen = lt.signal(("a", "b")), lt.signal("b")
-            def more():
-                names.value = ("x", "y", "z")
-                chosen.value = "y"
-            return ui.main(
-                ui.select(ui.For(names, key=lambda n: n, render=lambda n: ui.option(n)),
-                          value=chosen, aria_label="names"),
-                ui.button("more", on_click=more), ui.p(chosen))
-    """)
-    page = open_page(server)
-    select = page.get_by_role("combobox")
-    expect(select).to_have_value("b")
-    page.get_by_role("button").click()
-    expect(select).to_have_value("y")
-    select.select_option("z")
-    expect(page.locator("p")).to_have_text("z")
-
-
-def test_a_multiple_select_gives_a_list(serve, open_page):
-    server = serve("""
-        @lt.component
-        def main():
-            chosen = lt.signal(["b"])
-            return ui.main(
-                ui.select(*map(ui.option, "abc"), multiple=True, value=chosen, aria_label="x"),
-                ui.p(lambda: repr(chosen.value)))
-    """)
-    page = open_page(server)
-    select = page.get_by_label("x")
-    expect(select).to_have_values(["b"])
-    select.select_option(["a", "c"])
-    expect(page.locator("p")).to_have_text("['a', 'c']")
-
-
-def test_radio_buttons_work_with_handlers(serve, open_page):
-    server = serve("""
-        @lt.component
-        def main():
-            size = lt.signal("M")
-            def radio(name):
-                return ui.label(ui.input(
-                    type="radio", name="size", value=name, checked=lambda: size.value == name,
-                    on_change=put(size, name)), name)
-            return ui.main(*map(radio, "SML"), ui.p(size), ui.button("S", on_click=put(size, "S")))
-    """)
-    page = open_page(server)
-    expect(page.get_by_role("radio", name="M")).to_be_checked()
-    page.get_by_role("radio", name="L").check()
-    expect(page.locator("p")).to_have_text("L")
-    page.get_by_role("button").click()
-    expect(page.get_by_role("radio", name="S")).to_be_checked()
-
-
-def test_letters_outside_the_basic_plane_arrive_whole(serve, open_page):
-    server = serve("""
-        @lt.component
-        def main():
-            text = lt.signal("")
-            return ui.main(ui.input(value=text), ui.p(text, " ", lambda: len(text.value)))
-    """)
-    page = open_page(server)
-    page.locator("input").fill("ä\u0301😀𝔘")
-    expect(page.locator("p")).to_have_text("ä\u0301😀𝔘 4")
-
-
 def test_an_async_handler_is_refused_in_words(serve, open_page):
     server = serve("""
         @lt.component
@@ -604,3 +260,65 @@ def test_an_async_handler_is_refused_in_words(serve, open_page):
     if not page.get_by_role("alert").count():
         page.get_by_role("button", name="go").click()
     expect(page.get_by_role("alert")).to_contain_text("async")
+
+
+def test_events_bubble_from_the_inside_out(serve, open_page):
+    server = serve("""
+        @lt.component
+        def main():
+            said = lt.signal("")
+            return ui.main(
+                ui.div(ui.button("go", on_click=add(said, "button ")), on_click=add(said, "div ")),
+                ui.p(said))
+    """)
+    page = open_page(server)
+    page.get_by_role("button").click()
+    expect(page.locator("p")).to_have_text("button div")
+
+
+def test_500_clicks_in_a_burst_are_all_counted(serve, open_page):
+    server = serve("""
+        @lt.component
+        def main():
+            count = lt.signal(0)
+            return ui.main(ui.p(count), ui.button("+1", on_click=add(count)))
+    """)
+    page = open_page(server)
+    page.get_by_role("button").evaluate("b => { for (let i = 0; i < 500; ++i) b.click(); }")
+    expect(page.locator("p")).to_have_text("500")
+
+
+def test_the_handler_of_the_newest_render_runs(serve, open_page):
+    server = serve("""
+        @lt.component
+        def main():
+            n, said = lt.signal(0), lt.signal("")
+            seen = n.value
+            def say():
+                said.value += f"{seen} "
+                n.value += 1
+            return ui.main(ui.button(f"say {seen}", on_click=say), ui.p(said))
+    """)
+    page = open_page(server)
+    for n in range(3):
+        page.get_by_role("button", name=f"say {n}").click()
+    expect(page.locator("p")).to_have_text("0 1 2")
+
+
+def test_a_listener_comes_and_goes_with_its_attribute(serve, open_page):
+    server = serve("""
+        @lt.component
+        def main():
+            on, count = lt.signal(True), lt.signal(0)
+            return ui.main(
+                ui.button("count", on_click=add(count) if on.value else None),
+                ui.button("turn", on_click=turn(on)), ui.p(count))
+    """)
+    page = open_page(server)
+    count, switch = (page.get_by_role("button", name=name) for name in ("count", "turn"))
+    count.click()
+    switch.click()
+    count.click()
+    switch.click()
+    count.click()
+    expect(page.locator("p")).to_have_text("2")

@@ -67,9 +67,9 @@ LOW_CONTRAST = """() => {
 }"""
 
 
-@pytest.fixture(params=FILES)
-def example(request, serve):
-    return serve(EXAMPLES / request.param)
+@pytest.fixture(scope="module", params=FILES)
+def example(request, serve_for_all):
+    return serve_for_all(EXAMPLES / request.param)
 
 
 def test_every_control_has_a_name(example, open_page):

@@ -6,7 +6,10 @@ from __future__ import annotations
 import http.client
 import json
 import re
+import shutil
 import signal
+import socket
+import subprocess
 import time
 
 import pytest
@@ -160,7 +163,7 @@ def test_after_a_restart_the_page_comes_back_by_itself_and_fresh(serve, open_pag
     expect(page.locator("#own")).to_have_text("own 0", timeout=15_000)
     assert page.evaluate("window.old") is None
     assert page.locator("#id").inner_text() != old_id
-    expect(page.get_by_role("status")).to_have_count(0)
+    expect(page.get_by_role("status")).to_have_text("")
     page.locator("#own").click()
     expect(page.locator("#own")).to_have_text("own 1")
 
@@ -342,3 +345,38 @@ def test_a_session_may_not_be_read_from_another_thread_by_accident(serve, open_p
     expect(page.locator("p")).to_have_text(re.compile("in_session|written"))
     page.get_by_role("button").click()
     expect(page.locator("p")).to_have_text(re.compile("in_session|written"))
+
+
+def test_a_page_is_served_over_tls(serve, browser, tmp_path, until):
+    key, certificate = tmp_path / "key.pem", tmp_path / "certificate.pem"
+    make = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2"]
+    names = ["-subj", "/CN=localhost", "-keyout", str(key), "-out", str(certificate)]
+    if shutil.which("openssl") is None:
+        pytest.skip("no openssl command to make a certificate with")
+    subprocess.run([*make, *names], check=True, capture_output=True)
+    server = serve(COUNTERS, options=["--ssl-cert", str(certificate), "--ssl-key", str(key)])
+    context = browser.new_context(ignore_https_errors=True)
+    page = context.new_page()
+    page.goto(f"https://127.0.0.1:{server.port}")
+    until(page, "(window.lattice?.stats.frames ?? 0) > 0")
+    page.locator("#own").click()
+    expect(page.locator("#own")).to_have_text("own 1")
+    context.close()
+
+
+def test_an_edit_of_the_app_file_reaches_the_open_page(serve, open_page, complaints, tmp_path):
+    complaints.allow("ERR_CONNECTION_REFUSED")
+    complaints.allow("WebSocket connection")
+    source = """
+        @lt.component
+        def main(): return ui.main(ui.h1("before"), ui.button("-", on_click=lambda: None))
+    """
+    with socket.socket() as probe:  # a port of its own: 0 would be another one after the reload
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    server = serve(source, options=["--reload", "--port", str(port)])
+    page = open_page(server)
+    expect(page.locator("h1")).to_have_text("before")
+    [file] = tmp_path.glob("served_*.py")
+    file.write_text(file.read_text().replace("before", "after"))
+    expect(page.locator("h1")).to_have_text("after", timeout=15_000)

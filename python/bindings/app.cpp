@@ -240,10 +240,17 @@ void bind_app(nb::module_& module) {
            nb::arg("host"), nb::arg("port"), nb::arg("dev"), nb::arg("ssl_cert"),
            nb::arg("ssl_key"), nb::arg("client_script"), nb::arg("client_style"),
            nb::arg("static"), nb::arg("allowed_hosts"), nb::arg("handler_threads"),
-           nb::arg("on_slow"))
+           nb::arg("on_slow"),
+           nb::sig("def __init__(self, *, make_root: collections.abc.Callable[[], object], "
+                   "title: str, language: str, host: str, port: int, dev: bool, ssl_cert: str, "
+                   "ssl_key: str, client_script: bytes, client_style: bytes, "
+                   "static: collections.abc.Sequence[tuple[str, str]], "
+                   "allowed_hosts: collections.abc.Sequence[str], handler_threads: int, "
+                   "on_slow: collections.abc.Callable[[str, int, float], None]) -> None"))
       .def("start", &PyServer::start)
       .def("stop", &PyServer::stop)
       .def_prop_ro("port", &PyServer::port)
       .def_prop_ro("url", &PyServer::url)
-      .def("stats", &PyServer::stats, "Counts since the start, by name.");
+      .def("stats", &PyServer::stats, nb::sig("def stats(self) -> dict[str, int]"),
+           "Counts since the start, by name.");
 }

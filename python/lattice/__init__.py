@@ -18,7 +18,7 @@ import types as _types
 from typing import Any as _Any
 
 import lattice.component  # before the functions of the same name are bound
-import lattice.diff
+import lattice.diff  # noqa: F401
 from lattice._core import __version__
 from lattice._events import Event, bind, on
 from lattice.component import VNode, component

@@ -16,6 +16,7 @@ import pathlib
 import uuid
 import weakref
 from collections.abc import MutableMapping, MutableSequence, MutableSet
+from typing import Any
 
 # As in python/bindings/equality.cpp.
 IDENTITY, ATOM, TUPLE, FROZEN_DATACLASS, CONTAINER, ARRAY, DATACLASS = range(7)
@@ -66,7 +67,7 @@ def _classify(kind: type) -> int:
     if issubclass(kind, _CONTAINERS):
         return CONTAINER
     if dataclasses.is_dataclass(kind):
-        params = kind.__dataclass_params__
+        params: Any = getattr(kind, "__dataclass_params__")  # noqa: B009 - not in typeshed
         return FROZEN_DATACLASS if params.frozen and params.eq else DATACLASS
     return IDENTITY
 

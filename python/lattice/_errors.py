@@ -47,7 +47,7 @@ def _frames(tb: TracebackType | None) -> traceback.StackSummary:
 
 
 def _is_foreign(filename: str) -> bool:
-    if filename.startswith(_PACKAGE) or filename.startswith("<frozen"):
+    if filename.startswith((_PACKAGE, "<frozen")):
         return True
     standard = os.path.dirname(os.__file__) + os.sep
     return filename.startswith((standard, sys.prefix + os.sep)) or "site-packages" in filename

@@ -82,7 +82,14 @@ class Event:
 class Listener:
     """A handler with options. Made by `on`."""
 
-    __slots__ = ("debounce_ms", "handler", "keys", "prevent_default", "stop_propagation", "throttle_ms")
+    __slots__ = (
+        "debounce_ms",
+        "handler",
+        "keys",
+        "prevent_default",
+        "stop_propagation",
+        "throttle_ms",
+    )
 
     def __init__(
         self,
@@ -177,7 +184,8 @@ def bind(
 ) -> Bound:
     """A two-way binding of a signal to ``value``, ``checked``, ``open`` or ``selected``.
 
-    A signal passed directly binds both ways too; `bind` adds how text and value turn into each other.
+    A signal passed directly binds both ways too; `bind` adds how text and value turn into each
+    other.
 
     Parameters
     ----------
@@ -245,6 +253,6 @@ def refuse_coroutine(handler: Callable[..., Any], coroutine: Any) -> None:
     coroutine.close()
     name = getattr(handler, "__qualname__", repr(handler))
     raise TypeError(
-        f"the handler {name} is an async function; handlers are plain functions for now. Each session "
-        "runs on a thread of its own, so a handler may block without stalling anybody else."
+        f"the handler {name} is an async function; handlers are plain functions for now. Sessions "
+        "run on threads of their own, so a handler may block without stalling anybody else."
     )

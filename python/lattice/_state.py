@@ -73,7 +73,9 @@ def _find_name(code: CodeType, offset: int) -> str:
             loaded = True
             continue
         if instruction.opname == "STORE_ATTR" or (
-            not loaded and instruction.opname.startswith("STORE_") and instruction.argval is not None
+            not loaded
+            and instruction.opname.startswith("STORE_")
+            and instruction.argval is not None
         ):
             value = instruction.argval
             # Since 3.13 one instruction may store this value and then do something else.
@@ -220,8 +222,8 @@ def _loop_error(kind: str, names: Any, frame: FrameType, key: Hashable) -> Excep
             "Each pass of a loop needs a key of its own."
         )
     return LatticeError(
-        f"LT101: {where(frame)}: {name!r} is created in a loop, or by a helper that is called in one, "
-        f"so its state cannot be told apart from one pass to the next. Give every pass a key "
+        f"LT101: {where(frame)}: {name!r} is created in a loop, or by a helper that is called in "
+        f"one, so its state cannot be told apart from one pass to the next. Give every pass a key "
         f"(lt.{kind}(..., key=item_id)), or make the row a component and render the list with "
         "ui.For(items, key=..., render=row)."
     )

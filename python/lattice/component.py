@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: MIT
 """Components: functions that describe a part of a page, and the elements they are made of.
 
-``@component`` turns a function into a `Component`. Calling that makes an element; its body runs when
-the element is mounted in a page, and again when a signal that it read changes. State that the body
-creates (`lattice.signal`, `lattice.memo`, `lattice.effect`) is kept by its name.
+``@component`` turns a function into a `Component`. Calling that makes an element; its body runs
+when the element is mounted in a page, and again when a signal that it read changes. State that the
+body creates (`lattice.signal`, `lattice.memo`, `lattice.effect`) is kept by its name.
 """
 
 from __future__ import annotations
@@ -115,9 +115,7 @@ class ComponentElement:
         return self._render(self._state)
 
     def _render(self, state: _state.InstanceState) -> Any:
-        return state.render(
-            functools.partial(self.component.function, *self.args, **self.kwargs)
-        )
+        return state.render(functools.partial(self.component.function, *self.args, **self.kwargs))
 
     def _new_state(self) -> _state.InstanceState:
         return _state.InstanceState(self.component.__name__)
@@ -154,8 +152,8 @@ class Component(Generic[P]):
             raise TypeError(f"@component takes a function, not {type(function).__name__}")
         if inspect.iscoroutinefunction(function):
             raise TypeError(
-                f"the component {function.__name__!r} is an async function; its body must be a plain "
-                "function. Load data in a handler or an effect and write it to a signal."
+                f"the component {function.__name__!r} is an async function; its body must be a "
+                "plain function. Load data in a handler or an effect and write it to a signal."
             )
         self.function = function
         self._takes_key = _takes_key(function)
@@ -164,7 +162,7 @@ class Component(Generic[P]):
 
     def __call__(self, *args: P.args, **kwargs: P.kwargs) -> ComponentElement:
         key = None if self._takes_key else kwargs.pop("key", None)
-        return ComponentElement(self, args, kwargs, key)  # type: ignore[arg-type]
+        return ComponentElement(self, args, kwargs, key)
 
     def render(self, *args: P.args, **kwargs: P.kwargs) -> Any:
         """Runs the body once with these props, outside any page, and returns its tree."""

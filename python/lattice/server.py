@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: MIT
 """Serving an app: `LatticeApp` and `run_app`.
 
-Each visitor's tab is a session with its own dependency graph; its handlers run on the server, one at a
-time per session, on a pool of threads. Nothing starts before `LatticeApp.run`.
+Each visitor's tab is a session with its own dependency graph; its handlers run on the server, one
+at a time per session, on a pool of threads. Nothing starts before `LatticeApp.run`.
 """
 
 from __future__ import annotations
@@ -106,7 +106,8 @@ class LatticeApp:
             self._element = root()
         elif callable(root):
             raise TypeError(
-                f"App() takes a component; decorate {getattr(root, '__name__', root)!r} with @lt.component"
+                f"App() takes a component; decorate {getattr(root, '__name__', root)!r} with "
+                "@lt.component"
             )
         else:
             raise TypeError(f"App() takes a component, not {type(root).__name__}")
@@ -248,7 +249,9 @@ def _static_folders(
     result = []
     for prefix, folder in folders.items():
         if not prefix.startswith("/") or prefix.startswith("/_lattice"):
-            raise ValueError(f"a static prefix starts with '/' and not with '/_lattice': {prefix!r}")
+            raise ValueError(
+                f"a static prefix starts with '/' and not with '/_lattice': {prefix!r}"
+            )
         path = Path(folder).resolve()
         if not path.is_dir():
             raise FileNotFoundError(f"the static folder {path} does not exist")
@@ -260,7 +263,7 @@ def _install_signal_handlers(stop: Callable[[], None]) -> dict[int, Any]:
     """SIGTERM and SIGINT call `stop`; returns what was there. Only the main thread may do that."""
     if threading.current_thread() is not threading.main_thread():
         return {}
-    previous = {}
+    previous: dict[int, Any] = {}
     for number in (os_signal.SIGTERM, os_signal.SIGINT):
         previous[number] = os_signal.signal(number, lambda *_: stop())
     return previous
@@ -270,7 +273,8 @@ def _log_slow_handler(session_id: str, thread: int, elapsed: float) -> None:
     frame = sys._current_frames().get(thread)
     stack = "".join(traceback.format_stack(frame)) if frame is not None else "(no Python frame)\n"
     _log.warning(
-        "a handler of session %s has been running for %.1f s; meanwhile that page does not react:\n%s",
+        "a handler of session %s has been running for %.1f s; "
+        "meanwhile that page does not react:\n%s",
         session_id,
         elapsed,
         stack.rstrip(),

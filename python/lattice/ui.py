@@ -1,20 +1,20 @@
 # SPDX-License-Identifier: MIT
-"""Building pages: an element builder for every HTML and SVG tag, lists, conditions, formatted text.
+"""Building pages: a builder for every HTML and SVG tag, lists, conditions, formatted text.
 
 ``ui.div("a", ui.b("c"), class_="note")``: positional arguments are children, keywords attributes.
-A child or an attribute may be a plain value, a signal, a memo, or a function without parameters; the
-latter three are bound to their place, which then updates without a re-render.
+A child or an attribute may be a plain value, a signal, a memo, or a function without parameters;
+the latter three are bound to their place, which then updates without a re-render.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterable
+from collections.abc import Callable, Hashable
 from typing import Any
 
 from lattice import _elements
 from lattice._elements import *  # noqa: F403
 from lattice._events import Event, File
-from lattice.component import Component, ComponentElement, VNode, component
+from lattice.component import Component, ComponentElement, component
 from lattice.reactive import read
 
 input = _elements.input_
@@ -85,8 +85,8 @@ def For(
     ----------
     each : iterable, or a signal, memo or function that gives one
     render : callable
-        ``render(item)`` or ``render(item, index)``: the row. Its body is a component of its own: what
-        it reads re-renders this row only, and `lattice.signal` in it belongs to the row.
+        ``render(item)`` or ``render(item, index)``: the row. Its body is a component of its own:
+        what it reads re-renders this row only, and `lattice.signal` in it belongs to the row.
     key : callable, optional
         ``key(item)``: what identifies a row, unique in the list. Without it rows go by position.
 

@@ -57,7 +57,8 @@ assert lt.diff is diff and lt.diff.Patch is Patch and lt.diff.PatchType is Patch
 def test_the_names_of_the_original_design_are_importable():
     run("""
 from lattice import signal, Signal, memo, Memo, effect, Effect
-from lattice.component import (VNode, component, div, span, p, h1, h2, h3, h4, button, input_, label,
+from lattice.component import (VNode, component, div, span, p, h1, h2, h3, h4, button, input_)
+from lattice.component import (label,
     form, table, thead, tbody, tr, th, td, ul, ol, li, a, img, br, hr)
 from lattice.diff import diff, Patch, PatchType
 for name in ("CREATE", "REMOVE", "REPLACE", "UPDATE", "TEXT", "REORDER"):

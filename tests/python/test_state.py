@@ -3,9 +3,12 @@
 
 from __future__ import annotations
 
-import lattice as lt
 import pytest
+
+import lattice as lt
 from lattice import ui
+
+# ruff: noqa: RET504 - what is tested is the assignment
 
 
 def rendered(component, *args, **kwargs):

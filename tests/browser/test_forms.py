@@ -459,3 +459,25 @@ def test_a_dialog_that_is_closed_in_the_browser_tells_its_signal(serve, open_pag
     expect(page.locator("p")).to_have_text("False")
     page.get_by_role("button", name="open").click()
     expect(page.get_by_role("dialog")).to_be_visible()
+
+
+def test_text_typed_early_survives_a_change_that_others_made_meanwhile(serve, open_page):
+    server = serve("""
+        shared = lt.signal(0, scope="app")
+
+        @lt.component
+        def main():
+            text = lt.signal("")
+            more = ui.button("shared ", shared, on_click=add(shared))
+            return ui.main(ui.p(text), ui.input(value=text), more)
+    """)
+    page = open_page(server, before=lambda page: page.add_init_script(HELD_SOCKET), connected=False)
+    other = open_page(server)
+    page.locator("input").press_sequentially("early")
+    other.get_by_role("button").click()
+    expect(other.get_by_role("button")).to_have_text("shared 1")
+    page.evaluate("release()")
+    expect(page.get_by_role("button")).to_have_text("shared 1")
+    expect(page.locator("p")).to_have_text("early")
+    expect(page.locator("input")).to_have_value("early")
+    expect(page.locator("input")).to_be_focused()

@@ -87,6 +87,7 @@ class PyBinding final : public ui::Binding {
 
   nb::object source_;
   nb::object target_;  // the signal that edits go to, for one that is writable
+  nb::object type_ = nb::none();  // of the signal's last value that was not None
   std::string tag_;
   bool is_bound_ = false;
 };
@@ -137,8 +138,13 @@ nb::object to_python(const vdom::ClientEvent& event) {
 }
 
 bool PyBinding::write(const ui::Edit& edit) {
+  PyObject* present = peek(target_.ptr());
+  if (present == nullptr) throw nb::python_error();
+  // A number field is None while it is empty; what it holds again must be what it held before.
+  if (present != Py_None) type_ = nb::borrow(reinterpret_cast<PyObject*>(Py_TYPE(present)));
+  Py_DECREF(present);
   nb::object is_written =
-      faces().write_edit(source_, nb::str(edit.attribute.data(), edit.attribute.size()),
+      faces().write_edit(source_, type_, nb::str(edit.attribute.data(), edit.attribute.size()),
                          nb::str(edit.input_type.data(), edit.input_type.size()),
                          to_python(edit.event));
   return nb::cast<bool>(is_written);

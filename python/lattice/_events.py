@@ -214,8 +214,13 @@ def wants_event(handler: Callable[..., Any]) -> bool:
     return any(p.kind in positional and p.default is p.empty for p in parameters)
 
 
-def write_edit(target: Any, attribute: str, input_type: str, event: Event) -> bool:
-    """Writes what the user entered to a bound signal; returns False when it does not parse."""
+def write_edit(
+    target: Any, kind: type | None, attribute: str, input_type: str, event: Event
+) -> bool:
+    """Writes what the user entered to a bound signal; returns False when it does not parse.
+
+    `kind` is the type of the signal's values, by its last one that was not None.
+    """
     parse = None
     if isinstance(target, Bound):
         target, parse = target.target, target.parse
@@ -229,21 +234,21 @@ def write_edit(target: Any, attribute: str, input_type: str, event: Event) -> bo
         elif parse is not None:
             value = parse(event.value)
         else:
-            value = _parse(event.value, input_type, target.peek())
+            value = _parse(event.value, input_type, kind)
     except ValueError:
         return False
     target.value = value
     return True
 
 
-def _parse(text: str, input_type: str, present: Any) -> Any:
-    is_number = isinstance(present, int | float) and not isinstance(present, bool)
+def _parse(text: str, input_type: str, kind: type | None) -> Any:
+    is_number = kind is not None and issubclass(kind, int | float) and kind is not bool
     if input_type not in ("number", "range") and not is_number:
         return text
     if text.strip() == "":
         return None
     number = float(text)
-    if isinstance(present, float) or not number.is_integer():
+    if (kind is not None and issubclass(kind, float)) or not number.is_integer():
         return number
     return int(text) if text.lstrip("+-").isdigit() else int(number)
 

@@ -26,6 +26,27 @@ vdom::VNode error_content(const ErrorReport& report) {
                         std::move(parts));
 }
 
+// Mounting recurses, through user code, so that a component that contains itself would end the
+// process. A level of components takes up to 10 KB of a handler thread's stack.
+constexpr uint32_t kRegionDepthMax = 150;
+
+std::string nested_too_deep(const LiveNode& node) {
+  std::string path;
+  int shown = 0;
+  for (const LiveNode* at = node.parent; at != nullptr && shown < 4; at = at->parent) {
+    if (!at->component) continue;
+    path += (shown++ > 0 ? " in " : "") + std::string(at->component->name());
+  }
+  return "components and functions are nested more than " + std::to_string(kRegionDepthMax) +
+         " levels deep (" + path + " ...); does one contain itself without an end?";
+}
+
+void check_nesting(const LiveNode& node) {
+  if (node.level <= vdom::kTreeDepthMax) return;
+  throw Error("the page is nested more than " + std::to_string(vdom::kTreeDepthMax) +
+              " levels deep");
+}
+
 }  // namespace
 
 LiveAttribute* LiveNode::find_attribute(std::string_view name) {
@@ -61,8 +82,10 @@ std::unique_ptr<LiveNode> LiveTree::mount_node(vdom::VNode&& tree, SlotArena& ar
   ++counters_.nodes_created;
   node->parent = parent;
   node->depth = parent->depth;
+  node->level = parent->level + 1;
   node->key = std::move(tree.key);
   try {
+    check_nesting(*node);
     mount_kind(*node, std::move(tree), arena);
   } catch (...) {
     release(*node);  // what is mounted below already has effects
@@ -119,7 +142,7 @@ void LiveTree::mount_children(LiveNode& node, std::vector<vdom::VNode>&& childre
 }
 
 void LiveTree::mount_slot(LiveNode& node, vdom::SlotId slot, SlotArena& arena) {
-  ++node.depth;
+  if (++node.depth > kRegionDepthMax) throw Error(nested_too_deep(node));
   // Outer regions first: a parent that drops a child must run before the child would.
   EffectOptions options{.phase = Phase::Render, .priority = static_cast<int>(node.depth)};
   if (dynamic_cast<Component*>(&arena.at(slot)) != nullptr) {

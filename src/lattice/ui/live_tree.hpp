@@ -74,6 +74,7 @@ struct LiveNode {
   uint32_t id = 0;         // of a DOM node, once attached
   uint32_t index = 0;      // position among the parent's children
   uint32_t depth = 0;      // components and bindings above; effects of outer ones run first
+  uint32_t level = 0;      // nodes of any kind above
   LiveNode* parent = nullptr;
   std::optional<vdom::Key> key;
   std::string tag;   // Element

@@ -493,5 +493,21 @@ TEST(LiveTree, RandomPagesStayEqualToTheModel) {
   }
 }
 
+Body endless() {
+  return [](SlotArena& arena) {
+    return VNode::element(
+        "div", {},
+        {VNode::slot(arena.add(std::make_unique<FnComponent>("again", endless())))});
+  };
+}
+
+TEST(LiveTree, AComponentThatContainsItselfIsAnErrorAtItsPlace) {
+  LivePage page(endless());
+  ASSERT_EQ(page.errors.size(), 1u);
+  EXPECT_NE(page.errors[0].find("again in again"), std::string::npos) << page.errors[0];
+  EXPECT_NE(page.expected().find("does one contain itself"), std::string::npos);
+  page.check();
+}
+
 }  // namespace
 }  // namespace lattice::ui

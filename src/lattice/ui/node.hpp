@@ -272,7 +272,7 @@ void append(Node& parent, T&& content) {
   using U = std::remove_cvref_t<T>;
   if constexpr (std::same_as<U, Attribute>) {
     static_assert(!std::is_lvalue_reference_v<T>, "an attribute is used once: std::move it");
-    parent.add(std::move(content));
+    parent.add(std::forward<T>(content));
   } else if constexpr (std::same_as<U, KeyAttribute>) {
     parent.key = std::forward<T>(content).key;
   } else if constexpr (std::same_as<U, std::nullptr_t>) {
@@ -297,7 +297,7 @@ Node to_node(T&& content) {
   using U = std::remove_cvref_t<T>;
   if constexpr (std::same_as<U, Node>) {
     static_assert(!std::is_lvalue_reference_v<T>, "a node is used once: std::move it");
-    return std::move(content);
+    return std::forward<T>(content);
   } else if constexpr (Text<std::decay_t<T>> || std::is_arithmetic_v<U>) {
     static_assert(!std::same_as<U, bool>,
                   "a bool is no child: use ui::show, or ui::text(\"{}\", flag)");

@@ -13,6 +13,10 @@ namespace {
 
 thread_local Session* current_session = nullptr;
 
+// Changes between first paint and adoption wait in the first frame; beyond this the page is sent
+// anew instead.
+constexpr size_t kUnadoptedBytesMax = 64 * 1024;
+
 ErrorReport describe_standard(std::exception_ptr error) {
   try {
     std::rethrow_exception(error);
@@ -130,16 +134,23 @@ void Session::set_title(std::string title) {
 // ---- Down ---------------------------------------------------------------------------------------
 
 vdom::FrameEncoder* Session::frame() {
-  if (!adopted_) {
-    stale_ = stale_ || painted_;
+  if (adopted_) return open_frame();
+  if (!painted_ || stale_ || closed_) return nullptr;
+  if (encoder_.size() > kUnadoptedBytesMax) {
+    stale_ = true;
+    encoder_ = {};
     return nullptr;
   }
+  return open_frame();
+}
+
+vdom::FrameEncoder* Session::open_frame() {
   if (!encoder_.is_open()) encoder_.begin(sent_seq_ + 1, client_seq_);
   return &encoder_;
 }
 
 void Session::send_frame() {
-  if (!encoder_.is_open()) return;
+  if (!adopted_ || !encoder_.is_open()) return;
   const bool is_needed = encoder_.has_ops() || sent_seq_ == 0;  // the first one answers HELLO
   std::vector<uint8_t> bytes = encoder_.take();
   if (!is_needed || !send_) return;  // the next frame has a fresher ack
@@ -181,6 +192,8 @@ Result<void> Session::hello(const vdom::Hello& hello) {
   adopted_ = true;
   segment([&] {
     if (stale_ || hello.node_count != node_count_) {
+      encoder_ = {};
+      stale_ = false;
       send_page_anew();
     } else {
       frame();  // open, so that the client gets its first frame even when there is nothing to say

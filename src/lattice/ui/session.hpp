@@ -4,9 +4,9 @@
 //   mount -> html (first paint) -> connect -> receive(HELLO) -> receive(EVENT) ... -> close
 //
 // Work happens in segments (a handler to its return, a drained mailbox): one segment is one batch
-// and sends at most one frame. User-phase effects wait until the page's client is there. Until the
-// client has adopted the first paint nothing is encoded; if the page changed meanwhile, or the
-// client could not adopt it, the client gets the page anew.
+// and sends at most one frame. User-phase effects wait until the page's client is there. What changes
+// between the first paint and its adoption waits in the first frame; when that grows too large, or
+// the client could not adopt the first paint, the client gets the page anew.
 //
 // Threads: one at a time, by hand-over; only runtime().mailbox() may be used from others.
 #pragma once
@@ -97,6 +97,7 @@ class Session final : private LiveTreeHost {
   Result<void> event(const vdom::ClientEvent& event);
   void dispatch(LiveNode& node, const vdom::ClientEvent& event);
   void run_effects();
+  vdom::FrameEncoder* open_frame();
   void send_frame();
   void send_page_anew();
 
@@ -110,7 +111,7 @@ class Session final : private LiveTreeHost {
   std::string title_;
   uint32_t node_count_ = 0;
   bool painted_ = false;
-  bool stale_ = false;     // the page changed between first paint and adoption
+  bool stale_ = false;     // the first paint is not what the page is: it must be sent anew
   bool adopted_ = false;   // HELLO is there: frames may be built
   bool in_segment_ = false;
   bool closed_ = false;

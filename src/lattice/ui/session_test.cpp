@@ -100,13 +100,27 @@ TEST(Session, WrongNodeCountIsAnsweredByTheWholePageAnew) {
   EXPECT_EQ(page.client.text(), "1");
 }
 
-TEST(Session, PageThatChangedBeforeAdoptionIsSentAnew) {
+TEST(Session, ChangesBeforeAdoptionWaitInTheFirstFrame) {
   Counter counter;
   SessionPage page(std::ref(counter));
   page.session->segment([&] { counter.count->set(5); });
+  EXPECT_EQ(page.frames, 0);
+  page.adopt();
+  EXPECT_EQ(page.frames, 1);
+  EXPECT_EQ(page.client.ops[Op::Reset], 0);
+  EXPECT_EQ(page.client.text(), "5");
+  page.click("button");
+  EXPECT_EQ(page.client.text(), "6");
+}
+
+TEST(Session, ManyChangesBeforeAdoptionSendThePageAnewInstead) {
+  Counter counter;
+  SessionPage page(std::ref(counter));
+  for (int i = 1; i <= 20'000; ++i) page.session->segment([&] { counter.count->set(i); });
   page.adopt();
   EXPECT_EQ(page.client.ops[Op::Reset], 1);
-  EXPECT_EQ(page.client.text(), "5");
+  EXPECT_EQ(page.client.ops[Op::Text], 0);
+  EXPECT_EQ(page.client.text(), "20000");
 }
 
 TEST(Session, PageWithNothingToSayStillAnswersHello) {

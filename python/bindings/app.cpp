@@ -48,10 +48,14 @@ void log_from_server(net::LogLevel level, std::string_view message) {
   if (!Py_IsInitialized()) return;
   nb::gil_scoped_acquire gil;
   switch (level) {
-    case net::LogLevel::Debug: return log_to_python("debug", message);
-    case net::LogLevel::Info: return log_to_python("info", message);
-    case net::LogLevel::Warning: return log_to_python("warning", message);
-    case net::LogLevel::Error: return log_to_python("error", message);
+    case net::LogLevel::Debug:
+      return log_to_python("debug", message);
+    case net::LogLevel::Info:
+      return log_to_python("info", message);
+    case net::LogLevel::Warning:
+      return log_to_python("warning", message);
+    case net::LogLevel::Error:
+      return log_to_python("error", message);
   }
 }
 
@@ -158,7 +162,7 @@ class PyServer {
     state->set_object(type(request.id, request_object(request)).ptr());
     state->on_flush = [&session] { session.flush(); };
     state->on_error = [&session](PyObject* exception, const char* name,
-                                reactive::NodeHandle effect) {
+                                 reactive::NodeHandle effect) {
       session.report_effect_error(to_exception_ptr(exception), effect,
                                   *name != '\0' ? name : "an effect");
       return true;
@@ -232,15 +236,14 @@ void bind_app(nb::module_& module) {
   // A server in a global variable lives until the interpreter is gone; that is no bug to report.
   nb::set_leak_warnings(false);
   nb::class_<PyServer>(module, "Server", "The native server. Use lattice.LatticeApp.")
-      .def(nb::init<nb::callable, std::string, std::string, std::string, uint16_t, bool, std::string,
-                    std::string, nb::bytes, nb::bytes,
+      .def(nb::init<nb::callable, std::string, std::string, std::string, uint16_t, bool,
+                    std::string, std::string, nb::bytes, nb::bytes,
                     std::vector<std::pair<std::string, std::string>>, std::vector<std::string>,
                     unsigned, nb::callable>(),
            nb::kw_only(), nb::arg("make_root"), nb::arg("title"), nb::arg("language"),
            nb::arg("host"), nb::arg("port"), nb::arg("dev"), nb::arg("ssl_cert"),
-           nb::arg("ssl_key"), nb::arg("client_script"), nb::arg("client_style"),
-           nb::arg("static"), nb::arg("allowed_hosts"), nb::arg("handler_threads"),
-           nb::arg("on_slow"),
+           nb::arg("ssl_key"), nb::arg("client_script"), nb::arg("client_style"), nb::arg("static"),
+           nb::arg("allowed_hosts"), nb::arg("handler_threads"), nb::arg("on_slow"),
            nb::sig("def __init__(self, *, make_root: collections.abc.Callable[[], object], "
                    "title: str, language: str, host: str, port: int, dev: bool, ssl_cert: str, "
                    "ssl_key: str, client_script: bytes, client_style: bytes, "

@@ -58,9 +58,10 @@ class PyBinding final : public ui::Binding {
     }
     vdom::Value value;
     if (to_value(present.ptr(), value)) return value;
-    std::string message = "the value bound to " + std::string(name) + "= of <" + tag_ + "> is a " +
-                          nb::cast<std::string>(nb::str(nb::handle(present.type()).attr("__name__"))) +
-                          "; an attribute takes text, a number, a bool or None";
+    std::string message =
+        "the value bound to " + std::string(name) + "= of <" + tag_ + "> is a " +
+        nb::cast<std::string>(nb::str(nb::handle(present.type()).attr("__name__"))) +
+        "; an attribute takes text, a number, a bool or None";
     PyErr_SetString(PyExc_TypeError, message.c_str());
     throw nb::python_error();
   }
@@ -86,7 +87,7 @@ class PyBinding final : public ui::Binding {
   }
 
   nb::object source_;
-  nb::object target_;  // the signal that edits go to, for one that is writable
+  nb::object target_;             // the signal that edits go to, for one that is writable
   nb::object type_ = nb::none();  // of the signal's last value that was not None
   std::string tag_;
   bool is_bound_ = false;
@@ -143,10 +144,9 @@ bool PyBinding::write(const ui::Edit& edit) {
   // A number field is None while it is empty; what it holds again must be what it held before.
   if (present != Py_None) type_ = nb::borrow(reinterpret_cast<PyObject*>(Py_TYPE(present)));
   Py_DECREF(present);
-  nb::object is_written =
-      faces().write_edit(source_, type_, nb::str(edit.attribute.data(), edit.attribute.size()),
-                         nb::str(edit.input_type.data(), edit.input_type.size()),
-                         to_python(edit.event));
+  nb::object is_written = faces().write_edit(
+      source_, type_, nb::str(edit.attribute.data(), edit.attribute.size()),
+      nb::str(edit.input_type.data(), edit.input_type.size()), to_python(edit.event));
   return nb::cast<bool>(is_written);
 }
 
@@ -230,7 +230,9 @@ class PyComponent final : public ui::Component {
     const auto* other = dynamic_cast<const PyComponent*>(&next);
     return other != nullptr && component_.is(other->component_);
   }
-  uint64_t type_token() const override { return reinterpret_cast<uintptr_t>(component_.ptr()) >> 4; }
+  uint64_t type_token() const override {
+    return reinterpret_cast<uintptr_t>(component_.ptr()) >> 4;
+  }
   std::unique_ptr<ui::Instance> instantiate() override {
     return std::make_unique<PyInstance>(element_);
   }
@@ -280,8 +282,9 @@ class ArenaSink final : public SlotSink {
         nb::isinstance(object, faces().bound)) {
       return;
     }
-    std::string message = std::string(place) + " cannot be a " +
-                          nb::cast<std::string>(nb::str(nb::handle(object.type()).attr("__name__")));
+    std::string message =
+        std::string(place) + " cannot be a " +
+        nb::cast<std::string>(nb::str(nb::handle(object.type()).attr("__name__")));
     PyErr_SetString(PyExc_TypeError, message.c_str());
     throw nb::python_error();
   }
@@ -298,7 +301,8 @@ vdom::VNode lower_into(nb::handle tree, ui::SlotArena& arena) {
 
 std::unique_ptr<ui::Component> make_component(nb::object element) {
   if (!nb::isinstance(element, faces().component_element)) {
-    PyErr_SetString(PyExc_TypeError, "a page is made of a component; decorate it with @lt.component");
+    PyErr_SetString(PyExc_TypeError,
+                    "a page is made of a component; decorate it with @lt.component");
     throw nb::python_error();
   }
   return std::make_unique<PyComponent>(std::move(element));

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import errno
 import shutil
+import socket
 import sys
 import traceback
 import webbrowser
@@ -60,7 +61,7 @@ def run(
     if reload:
         if not file.is_file():
             fail(f"{file} does not exist; give the path of a Python file")
-        run_reloading(file)
+        run_reloading(file, host, port)
     app = load_app(file, name, debug=debug)
     serve(
         app,
@@ -86,15 +87,24 @@ def is_loopback(host: str) -> bool:
     return host in LOOPBACK_HOSTS or host.startswith("127.")
 
 
-def run_reloading(file: Path) -> NoReturn:
+def run_reloading(file: Path, host: str, port: int) -> NoReturn:
     """Become the parent that watches; the child gets the same words without --reload, --open."""
     from lattice._reload import serve_reloading
 
     words = [word for word in sys.argv[1:] if word not in ("--reload", "--open")]
+    if port == 0:  # chosen once, so that open pages find the next child; the last --port counts
+        words += ["--port", str(free_port(host))]
     command = [sys.executable, "-m", "lattice", *words]
     first_only = ["--open"] if "--open" in sys.argv else []
     folder = file.resolve().parent
     sys.exit(serve_reloading(command, folder, click.echo, first_only=first_only))
+
+
+def free_port(host: str) -> int:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.socket(family) as probe:
+        probe.bind((host, 0))
+        return int(probe.getsockname()[1])
 
 
 def load_app(file: Path, name: str | None, *, debug: bool = False) -> Any:

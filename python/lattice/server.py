@@ -148,7 +148,7 @@ class LatticeApp:
 
         Raises
         ------
-        OSError
+        LatticeError
             If the port is in use or the certificate does not load; the message says what to do.
         """
         server = self.start(

@@ -39,22 +39,20 @@ const auto shopping = ui::component("shopping", [] {
   };
   auto row = [=](const Item& item) {
     Signal<int> clicks{0};
-    return ui::li(item.name, " ",
-                  ui::button(ui::text("bought {}", clicks), ui::on_click([=] {
-                    clicks.update([](int n) { return n + 1; });
-                  })),
+    return ui::li(item.name, " ", ui::button(ui::text("bought {}", clicks), ui::on_click([=] {
+                                               clicks.update([](int n) { return n + 1; });
+                                             })),
                   ui::button("remove", ui::on_click([=, id = item.id] {
-                    Items all = items.peek();
-                    std::erase_if(all, [=](const Item& each) { return each.id == id; });
-                    items.set(std::move(all));
-                  })));
+                               Items all = items.peek();
+                               std::erase_if(all, [=](const Item& each) { return each.id == id; });
+                               items.set(std::move(all));
+                             })));
   };
   return ui::section(
       ui::h2(ui::text("{} things", [=] { return items.get().size(); })),
       ui::form(ui::input(ui::value(draft), ui::placeholder("What else?")), ui::button("Add"),
                ui::on_submit(std::move(add))),
-      ui::button("Sort", ui::on_click(sort)),
-      ui::ul(ui::For(items, &Item::id, row)),
+      ui::button("Sort", ui::on_click(sort)), ui::ul(ui::For(items, &Item::id, row)),
       ui::show([=] { return items.get().empty(); }, [] { return ui::p("Nothing to buy."); }));
 });
 

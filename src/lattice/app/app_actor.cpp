@@ -67,7 +67,9 @@ class CallMessage {
 }  // namespace
 
 AppActor::AppActor(AroundSegment around, net::Log log)
-    : around_(std::move(around)), log_(std::move(log)), runtime_(std::make_unique<Runtime>()),
+    : around_(std::move(around)),
+      log_(std::move(log)),
+      runtime_(std::make_unique<Runtime>()),
       mailbox_(runtime_->shared_mailbox()) {
   mailbox_->set_wake([bell = bell_] {
     {

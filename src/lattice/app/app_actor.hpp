@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: MIT
 // The app's own runtime: state that all sessions share lives here, on one thread, behind a mailbox.
 //
-// Sessions post functions; the actor runs them in order, those of one burst in one batch, each burst
-// wrapped by AroundSegment with the runtime current. A session may wait for the app; the app never
-// waits for a session, so that no two can wait for each other.
-// The thread starts with the first post: a program without shared state has none.
+// Sessions post functions; the actor runs them in order, those of one burst in one batch, each
+// burst wrapped by AroundSegment with the runtime current. A session may wait for the app; the app
+// never waits for a session, so that no two can wait for each other. The thread starts with the
+// first post: a program without shared state has none.
 #pragma once
 
 #include <chrono>
@@ -34,9 +34,10 @@ class AppActor {
   // Any thread. What `message` throws goes to the runtime's error handler. Returns false (and drops
   // it) after stop().
   bool post(std::function<void()> message);
-  // Runs `message` on the actor and waits for it; rethrows what it throws. On the actor's own thread
-  // it runs at once. Returns false when it did not run (stopped, or no turn within the timeout) or did not
-  // finish in time: capture by value what it uses. Callers that hold the GIL release it first.
+  // Runs `message` on the actor and waits for it; rethrows what it throws. On the actor's own
+  // thread it runs at once. Returns false when it did not run (stopped, or no turn within the
+  // timeout) or did not finish in time: capture by value what it uses. Callers that hold the GIL
+  // release it first.
   bool post_and_wait(std::function<void()> message, std::chrono::milliseconds timeout);
 
   // Whether the calling thread is the actor's.
@@ -57,7 +58,7 @@ class AppActor {
   const net::Log log_;
   std::unique_ptr<Runtime> runtime_;
   const std::shared_ptr<Mailbox> mailbox_;  // outlives the runtime, for posts that race with stop()
-  std::mutex stop_mutex_;  // one stop() at a time
+  std::mutex stop_mutex_;                   // one stop() at a time
 
   // Shared with the mailbox's wake function, which a late post may still be calling.
   struct Bell {

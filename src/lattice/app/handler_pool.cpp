@@ -61,7 +61,8 @@ HandlerPool::HandlerPool(HandlerPoolOptions options) : options_(std::move(option
   LATTICE_ASSERT(options_.threads_max > 0);
 }
 
-// Only threads that have left run_worker() can still be unjoined here: a running one holds the pool.
+// Only threads that have left run_worker() can still be unjoined here: a running one holds the
+// pool.
 HandlerPool::~HandlerPool() {
   for (auto* list : {&workers_, &ended_}) {
     for (auto& worker : *list) {
@@ -114,8 +115,8 @@ void HandlerPool::run_worker(const std::shared_ptr<Worker>& worker) {
   current_worker_ = worker.get();
   while (true) {
     ++idle_;
-    bool has_work = work_.wait_for(lock, options_.idle_timeout,
-                                   [this] { return stopped_ || !jobs_.empty(); });
+    bool has_work =
+        work_.wait_for(lock, options_.idle_timeout, [this] { return stopped_ || !jobs_.empty(); });
     --idle_;
     if (!has_work || jobs_.empty()) break;
     Job job = std::move(jobs_.front());
@@ -188,8 +189,9 @@ void HandlerPool::report_slow_segments(std::chrono::milliseconds limit,
       std::lock_guard worker_lock(worker->mutex);
       if (!worker->is_running || worker->is_reported || now - worker->started < limit) continue;
       worker->is_reported = true;
-      slow.push_back({worker->name, worker->thread_id, worker->token,
-                      std::chrono::duration_cast<std::chrono::milliseconds>(now - worker->started)});
+      slow.push_back(
+          {worker->name, worker->thread_id, worker->token,
+           std::chrono::duration_cast<std::chrono::milliseconds>(now - worker->started)});
     }
   }
   for (const SlowSegment& segment : slow) report(segment);
@@ -197,8 +199,7 @@ void HandlerPool::report_slow_segments(std::chrono::milliseconds limit,
 
 std::shared_ptr<Strand> Strand::create(std::shared_ptr<HandlerPool> pool, std::string name,
                                        AroundSegment around) {
-  return std::shared_ptr<Strand>(
-      new Strand(std::move(pool), std::move(name), std::move(around)));
+  return std::shared_ptr<Strand>(new Strand(std::move(pool), std::move(name), std::move(around)));
 }
 
 Strand::Strand(std::shared_ptr<HandlerPool> pool, std::string name, AroundSegment around)

@@ -2,9 +2,9 @@
 // Handler threads: a pool that grows while its threads are busy, and strands on top of it.
 //
 // A Strand runs its segments one at a time, in order, on whatever pool thread is free; many strands
-// share the pool, so a segment that blocks holds one thread and stalls only its own strand. The pool
-// starts a thread when a job finds none idle, up to `threads_max`; idle threads end after a while.
-// Exceptions of a segment are logged and end only that segment.
+// share the pool, so a segment that blocks holds one thread and stalls only its own strand. The
+// pool starts a thread when a job finds none idle, up to `threads_max`; idle threads end after a
+// while. Exceptions of a segment are logged and end only that segment.
 //
 // Ownership: pool and strands are shared, since a segment that outlives stop() (it blocks for ever)
 // still needs them; its thread is then abandoned, not joined.
@@ -39,8 +39,8 @@ struct SlowSegment {
   std::chrono::milliseconds elapsed{0};
 };
 
-// Called by the embedding layer inside a segment (or around it): names this thread in its own terms,
-// for instance Python's thread identifier. It lasts to the end of the segment.
+// Called by the embedding layer inside a segment (or around it): names this thread in its own
+// terms, for instance Python's thread identifier. It lasts to the end of the segment.
 void set_segment_token(uint64_t token) noexcept;
 
 struct HandlerPoolOptions {
@@ -80,7 +80,7 @@ class HandlerPool : public std::enable_shared_from_this<HandlerPool> {
   struct Worker;
 
   explicit HandlerPool(HandlerPoolOptions options);
-  void start_worker();                       // REQUIRES: mutex_ held.
+  void start_worker();  // REQUIRES: mutex_ held.
   void join_ended(std::unique_lock<std::mutex>& lock);
   void run_worker(const std::shared_ptr<Worker>& worker);
   void run_segment(const std::string& name, const AroundSegment& around, Job& job);

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-// What the server hosts: one session per visitor's tab, made by a factory, driven on its own strand.
+// What the server hosts: one session per visitor's tab, made by a factory, driven on its own
+// strand.
 //
 // The server knows nothing about components or Python; the embedding layer implements
 // SessionFactory and HostedSession. Every call to a HostedSession, its construction and its

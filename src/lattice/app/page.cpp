@@ -32,9 +32,10 @@ std::string page_document(const PageOptions& options, const PageContext& context
   out.reserve(content.size() + 1024);
   out += "<!doctype html>\n<html lang=\"";
   vdom::escape_attribute(out, options.language);
-  out += "\"><head><meta charset=\"utf-8\">"
-         "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">"
-         "<meta name=\"color-scheme\" content=\"light dark\"><title>";
+  out +=
+      "\"><head><meta charset=\"utf-8\">"
+      "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">"
+      "<meta name=\"color-scheme\" content=\"light dark\"><title>";
   vdom::escape_text(out, options.title);
   out += "</title><link rel=\"stylesheet\" href=\"";
   vdom::escape_attribute(out, context.client_style_url);

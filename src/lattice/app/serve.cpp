@@ -29,8 +29,9 @@ void take_client(app::ServerOptions& server, const std::string& folder) {
     server.client_style = app::internal::client_style();
   }
   if (server.client_script.empty()) {
-    throw Error("this program was built without the browser runtime: run `npm ci && npm run build` "
-                "in client/ and build again, or set client_folder");
+    throw Error(
+        "this program was built without the browser runtime: run `npm ci && npm run build` "
+        "in client/ and build again, or set client_folder");
   }
 }
 

@@ -58,15 +58,14 @@ void log_to_standard_error(LogLevel level, std::string_view message) {
 
 bool is_crawler(std::string_view user_agent) {
   static constexpr std::string_view kMarks[] = {
-      "bot/",   "bot ",  "bot;",    "bot)",    "googlebot",  "bingbot",
-      "slurp",  "baiduspider", "spider", "crawler", "facebookexternalhit", "embedly"};
+      "bot/",  "bot ",        "bot;",   "bot)",    "googlebot",           "bingbot",
+      "slurp", "baiduspider", "spider", "crawler", "facebookexternalhit", "embedly"};
   std::string lower(user_agent);
   for (char& c : lower) {
     if (c >= 'A' && c <= 'Z') c = static_cast<char>(c + 32);
   }
-  return std::any_of(std::begin(kMarks), std::end(kMarks), [&](std::string_view mark) {
-    return lower.find(mark) != std::string::npos;
-  });
+  return std::any_of(std::begin(kMarks), std::end(kMarks),
+                     [&](std::string_view mark) { return lower.find(mark) != std::string::npos; });
 }
 
 Response not_found() { return Response::text(404, "not found"); }
@@ -83,8 +82,7 @@ net::Headers page_headers(const net::RequestHead& head) {
       "default-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; "
       "connect-src 'self' ";
   policy.append(head.is_secure ? "wss://" : "ws://").append(head.header("Host"));
-  policy +=
-      "; object-src 'none'; base-uri 'self'; form-action 'self'; frame-ancestors 'self'";
+  policy += "; object-src 'none'; base-uri 'self'; form-action 'self'; frame-ancestors 'self'";
   return {{"Content-Type", "text/html; charset=utf-8"},
           {"Cache-Control", "no-store"},
           {"Content-Security-Policy", policy},
@@ -185,8 +183,8 @@ ServerOptions with_defaults(ServerOptions options) {
 
 AccessPolicy make_policy(const ServerOptions& options) {
   AccessPolicy policy;
-  policy.is_loopback_bind = options.host == "localhost" || options.host == "::1" ||
-                            options.host.starts_with("127.");
+  policy.is_loopback_bind =
+      options.host == "localhost" || options.host == "::1" || options.host.starts_with("127.");
   policy.allowed_hosts = options.allowed_hosts;
   policy.allowed_origins = options.allowed_origins;
   return policy;
@@ -324,14 +322,14 @@ Response Server::Core::health(const net::RequestHead& head) const {
 void Server::Core::serve_file(const StaticFiles& files, std::shared_ptr<Exchange> exchange,
                               std::string path) {
   // The disk may be slow: not on an I/O thread. No session, so no strand.
-  pool->post([self = shared_from_this(), &files, exchange = std::move(exchange),
-              path = std::move(path)] {
-    try {
-      exchange->respond(files.serve(exchange->head(), path));
-    } catch (const std::exception& error) {
-      self->options.log(LogLevel::Error, std::string("static file: ").append(error.what()));
-    }
-  });
+  pool->post(
+      [self = shared_from_this(), &files, exchange = std::move(exchange), path = std::move(path)] {
+        try {
+          exchange->respond(files.serve(exchange->head(), path));
+        } catch (const std::exception& error) {
+          self->options.log(LogLevel::Error, std::string("static file: ").append(error.what()));
+        }
+      });
 }
 
 SessionRequest Server::Core::make_request(const net::RequestHead& head, std::string path) const {
@@ -370,8 +368,8 @@ void Server::Core::serve_page(const std::shared_ptr<Exchange>& exchange, std::st
 
 namespace {
 
-// Sees to it that a session whose first paint came to nothing (the segment threw, or never ran) does
-// not stay in the table.
+// Sees to it that a session whose first paint came to nothing (the segment threw, or never ran)
+// does not stay in the table.
 class PaintGuard {
  public:
   explicit PaintGuard(std::function<void()> give_up) : give_up_(std::move(give_up)) {}
@@ -399,8 +397,8 @@ void Server::Core::paint(std::shared_ptr<Exchange> exchange,
       return exchange->respond(Response::text(painted.status, "this page could not be made"));
     }
     // Parked before the answer is out: the page's socket may be quick.
-    const bool is_kept = is_parked && self->table.park(*host, Clock::now() +
-                                                                  self->options.token_timeout);
+    const bool is_kept =
+        is_parked && self->table.park(*host, Clock::now() + self->options.token_timeout);
     if (is_kept) guard->release();
     Response response;
     response.status = painted.status;
@@ -470,7 +468,8 @@ void Server::Core::stop() {
   end_sessions();
   listener->stop(Clock::now() + kCloseTimeout);
   if (size_t abandoned = pool->stop(Clock::now() + kJoinTimeout)) {
-    options.log(LogLevel::Error, std::to_string(abandoned).append(" blocked handler threads were left behind"));
+    options.log(LogLevel::Error,
+                std::to_string(abandoned).append(" blocked handler threads were left behind"));
   }
   expiry.reset();
   watchdog.reset();

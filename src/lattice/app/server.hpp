@@ -8,8 +8,8 @@
 // parked under a single-use token; the page's socket adopts it by the token in its HELLO frame, in
 // time, or it is disposed; when the socket closes, it is disposed.
 //
-// Threads: I/O threads parse, route and move frames; they never run a session's code and never enter
-// the embedding layer. All methods are thread-safe.
+// Threads: I/O threads parse, route and move frames; they never run a session's code and never
+// enter the embedding layer. All methods are thread-safe.
 #pragma once
 
 #include <chrono>
@@ -33,14 +33,14 @@ struct StaticDirectory {
 
 struct ServerOptions {
   std::string host = "127.0.0.1";
-  uint16_t port = 8000;  // 0 = any free one, see Server::port()
+  uint16_t port = 8000;       // 0 = any free one, see Server::port()
   std::string ssl_cert = {};  // PEM files; both or neither
   std::string ssl_key = {};
   bool dev = false;
 
   // Host names beside the bind address that a request may name, "example.org" (any port) or
-  // "example.org:8443"; "*" allows all. Empty: loopback binds accept only loopback names (against DNS
-  // rebinding), others accept any.
+  // "example.org:8443"; "*" allows all. Empty: loopback binds accept only loopback names (against
+  // DNS rebinding), others accept any.
   std::vector<std::string> allowed_hosts = {};
   // Origins that may open a socket beside the page's own, in full: "https://example.org".
   std::vector<std::string> allowed_origins = {};

@@ -161,7 +161,8 @@ TEST_F(ServerTest, PageIsPaintedAndItsSocketReachesTheSameSession) {
   Answer page = Client(port()).get("/");
   EXPECT_EQ(page.status, 200);
   EXPECT_EQ(page.header("Cache-Control"), "no-store");
-  EXPECT_NE(page.header("Content-Security-Policy").find("connect-src 'self' ws://localhost"), std::string::npos);
+  EXPECT_NE(page.header("Content-Security-Policy").find("connect-src 'self' ws://localhost"),
+            std::string::npos);
   EXPECT_EQ(page.header("X-Content-Type-Options"), "nosniff");
   EXPECT_EQ(server->stats().sessions_parked, 1u);
   const std::string token = page.body.substr(6, page.body.find(';') - 6);
@@ -369,7 +370,9 @@ TEST_F(ServerTest, ForeignOriginIs403BeforeTheUpgrade) {
   EXPECT_EQ(foreign.handshake("/_lattice/ws", "Origin: http://evil.com\r\n").status, 403);
   WebSocketClient own(port());
   const std::string host = "localhost:" + std::to_string(port());
-  EXPECT_EQ(own.handshake("/_lattice/ws", "Host: " + host + "\r\nOrigin: http://" + host + "\r\n").status, 101);
+  EXPECT_EQ(
+      own.handshake("/_lattice/ws", "Host: " + host + "\r\nOrigin: http://" + host + "\r\n").status,
+      101);
   EXPECT_EQ(server->stats().origins_refused, 1u);
 }
 
@@ -377,7 +380,9 @@ TEST_F(ServerTest, ForeignHostIs421OnPagesAnd403OnSockets) {
   start();
   EXPECT_EQ(Client(port()).get("/", "Host: evil.com\r\n").status, 421);
   WebSocketClient socket(port());
-  EXPECT_EQ(socket.handshake("/_lattice/ws", "Host: evil.com\r\nOrigin: http://evil.com\r\n").status, 403);
+  EXPECT_EQ(
+      socket.handshake("/_lattice/ws", "Host: evil.com\r\nOrigin: http://evil.com\r\n").status,
+      403);
   EXPECT_EQ(stage->created, 0);
 }
 
@@ -416,7 +421,8 @@ TEST_F(ServerTest, HealthFaviconAndMethods) {
 }
 
 TEST_F(ServerTest, StaticFolderIsServedAndNothingBeyond) {
-  const auto folder = std::filesystem::temp_directory_path() / ("lattice-server-" + net::random_token(6));
+  const auto folder =
+      std::filesystem::temp_directory_path() / ("lattice-server-" + net::random_token(6));
   std::filesystem::create_directories(folder);
   std::ofstream(folder / "a.txt") << "a";
   ServerOptions options;

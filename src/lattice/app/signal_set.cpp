@@ -45,8 +45,8 @@ SignalSet::SignalSet(std::initializer_list<int> signals) : state_(std::make_uniq
     throw Error("another SignalSet is alive");
   }
   for (int number : signals) {
-    struct sigaction action {};
-    struct sigaction before {};
+    struct sigaction action{};
+    struct sigaction before{};
     action.sa_handler = on_signal;
     action.sa_flags = SA_RESTART;
     ::sigaction(number, &action, &before);
@@ -68,9 +68,7 @@ int SignalSet::wait() {
 }
 
 std::optional<int> SignalSet::wait_for(std::chrono::milliseconds timeout) {
-  struct pollfd waiting {
-    state_->ends[0], POLLIN, 0
-  };
+  struct pollfd waiting{state_->ends[0], POLLIN, 0};
   unsigned char byte = 0;
   if (::poll(&waiting, 1, static_cast<int>(timeout.count())) <= 0) return std::nullopt;
   if (::read(state_->ends[0], &byte, 1) != 1) return std::nullopt;

@@ -52,7 +52,8 @@ bool lies_in(std::string_view path, std::string_view root) noexcept {
 
 // `rest` is what follows the prefix: "/a/b.css".
 bool is_plain_path(std::string_view rest) noexcept {
-  if (rest.empty() || rest.front() != '/' || rest.find('\\') != std::string_view::npos) return false;
+  if (rest.empty() || rest.front() != '/' || rest.find('\\') != std::string_view::npos)
+    return false;
   while (!rest.empty()) {
     rest.remove_prefix(1);  // the slash
     const std::string_view part = rest.substr(0, rest.find('/'));
@@ -81,7 +82,8 @@ std::string entity_tag(const struct stat& status) {
 }
 
 bool is_fresh(const net::RequestHead& head, const std::string& tag, const std::string& modified) {
-  // If-None-Match wins (RFC 9110, 13.2.2). Dates are compared as text: ours come back as we sent them.
+  // If-None-Match wins (RFC 9110, 13.2.2). Dates are compared as text: ours come back as we sent
+  // them.
   if (std::string_view known = head.header("If-None-Match"); !known.empty()) {
     return known == "*" || known.find(tag) != std::string_view::npos;
   }
@@ -167,7 +169,7 @@ StaticFiles::StaticFiles(std::string prefix, std::string folder, size_t file_byt
   while (prefix_.ends_with('/')) prefix_.pop_back();
   if (!prefix_.empty() && prefix_.front() != '/') throw Error("a static prefix begins with '/'");
   auto root = real_path(folder);
-  struct stat status {};
+  struct stat status{};
   if (!root || ::stat(root->c_str(), &status) != 0 || !S_ISDIR(status.st_mode)) {
     throw Error("the static folder " + folder + " does not exist");
   }
@@ -183,9 +185,10 @@ net::Response StaticFiles::serve(const net::RequestHead& head, std::string_view 
   if (!is_plain_path(rest)) return not_found();
   auto real = real_path(root_ + std::string(rest));
   if (!real || !lies_in(*real, root_)) return not_found();
-  // NOFOLLOW: the path was just resolved, so a link here has come since. NONBLOCK: a pipe must not hang.
+  // NOFOLLOW: the path was just resolved, so a link here has come since. NONBLOCK: a pipe must not
+  // hang.
   FileDescriptor file(::open(real->c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK));
-  struct stat status {};
+  struct stat status{};
   if (file.get() < 0 || ::fstat(file.get(), &status) != 0 || !S_ISREG(status.st_mode)) {
     return not_found();
   }

@@ -71,22 +71,47 @@ TEST_F(StaticFilesTest, UnchangedFileIs304) {
   std::string date(net::find_header(first.headers, "Last-Modified"));
   EXPECT_EQ(get("/static/a.css", {{"If-None-Match", tag}}).status, 304);
   EXPECT_EQ(get("/static/a.css", {{"If-Modified-Since", date}}).status, 304);
-  EXPECT_EQ(get("/static/a.css", {{"If-None-Match", "\"x\""}, {"If-Modified-Since", date}}).status, 200);
+  EXPECT_EQ(get("/static/a.css", {{"If-None-Match", "\"x\""}, {"If-Modified-Since", date}}).status,
+            200);
   write(base / "public/a.css", "body{color:red}");
   EXPECT_EQ(get("/static/a.css", {{"If-None-Match", tag}}).status, 200);
 }
 
 TEST_F(StaticFilesTest, NothingOutsideTheFolderIsServed) {
-  for (const char* path :
-       {"/static/../secret.txt", "/static/..%2fsecret.txt", "/static/%2e%2e/secret.txt",
-        "/static/%2e%2e%2fsecret.txt", "/static/.%2e/secret.txt", "/static/..%5csecret.txt",
-        "/static/..\\secret.txt", "/static/sub/../../secret.txt", "/static/sub/%2e%2e/%2e%2e/secret.txt",
-        "/static/..;/secret.txt", "/static//etc/passwd", "/static/%2fetc/passwd", "/static/%2Fetc%2Fpasswd",
-        "/static/link.txt", "/static/up/secret.txt", "/static/.env",
-        "/static/%2eenv", "/static/a.css%00.txt", "/static/a.css%0a", "/static/%c0%ae%c0%ae/secret.txt",
-        "/static/%252e%252e/secret.txt", "/static/./a.css", "/static-not/secret.txt", "/static",
-        "/static/", "/static/sub", "/static/sub/", "/static/a.css/", "/static/%zz", "/static/%2",
-        "/static/%", "/staticx/a.css", "//static/a.css", "/static/nothing"}) {
+  for (const char* path : {"/static/../secret.txt",
+                           "/static/..%2fsecret.txt",
+                           "/static/%2e%2e/secret.txt",
+                           "/static/%2e%2e%2fsecret.txt",
+                           "/static/.%2e/secret.txt",
+                           "/static/..%5csecret.txt",
+                           "/static/..\\secret.txt",
+                           "/static/sub/../../secret.txt",
+                           "/static/sub/%2e%2e/%2e%2e/secret.txt",
+                           "/static/..;/secret.txt",
+                           "/static//etc/passwd",
+                           "/static/%2fetc/passwd",
+                           "/static/%2Fetc%2Fpasswd",
+                           "/static/link.txt",
+                           "/static/up/secret.txt",
+                           "/static/.env",
+                           "/static/%2eenv",
+                           "/static/a.css%00.txt",
+                           "/static/a.css%0a",
+                           "/static/%c0%ae%c0%ae/secret.txt",
+                           "/static/%252e%252e/secret.txt",
+                           "/static/./a.css",
+                           "/static-not/secret.txt",
+                           "/static",
+                           "/static/",
+                           "/static/sub",
+                           "/static/sub/",
+                           "/static/a.css/",
+                           "/static/%zz",
+                           "/static/%2",
+                           "/static/%",
+                           "/staticx/a.css",
+                           "//static/a.css",
+                           "/static/nothing"}) {
     EXPECT_EQ(get(path).status, 404) << path;
   }
 }

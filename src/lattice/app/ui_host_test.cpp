@@ -31,7 +31,9 @@ class ModelSink final : public FrameSink {
   ClientModel client;
 };
 
-PageContext context() { return {"the-token", "/_lattice/client-1.js", "/_lattice/client-1.css", true}; }
+PageContext context() {
+  return {"the-token", "/_lattice/client-1.js", "/_lattice/client-1.css", true};
+}
 
 // What stands between the root container's tags, as a browser would find it.
 std::string content_of(const std::string& document) {
@@ -42,7 +44,9 @@ std::string content_of(const std::string& document) {
 
 struct HostedPage {
   explicit HostedPage(ui::ComponentSource root, UiHostOptions options = {}) {
-    options.make_root = [root](ui::Session&, const SessionRequest&) { return root.make_component(); };
+    options.make_root = [root](ui::Session&, const SessionRequest&) {
+      return root.make_component();
+    };
     options.log = [](const std::string&) {};
     factory = make_ui_factory(std::move(options));
     session = factory->create({}, context(), [this] { ++wakes; });
@@ -77,14 +81,16 @@ TEST(UiHost, PageLivesFromFirstPaintOverClicksToClose) {
   HostedPage page(ui::component([&] {
     Signal<int> count{0};
     on_cleanup([&] { ended = true; });
-    return ui::div(ui::h1(ui::text("Count: {}", count)),
-                   ui::button("+1", ui::on_click([=] { count.update([](int n) { return n + 1; }); })));
+    return ui::div(
+        ui::h1(ui::text("Count: {}", count)),
+        ui::button("+1", ui::on_click([=] { count.update([](int n) { return n + 1; }); })));
   }));
   EXPECT_NE(page.document.find("<h1>Count: 0</h1>"), std::string::npos);
   page.adopt();
   ClientModel& client = page.sink->client;
   uint32_t button = client.by_tag("button")->id;
-  for (int i = 0; i < 3; ++i) EXPECT_TRUE(page.session->receive(client.event(button, "click")).ok());
+  for (int i = 0; i < 3; ++i)
+    EXPECT_TRUE(page.session->receive(client.event(button, "click")).ok());
   EXPECT_EQ(client.text(), "Count: 3+1");
   EXPECT_EQ(page.sink->frames, 4);
   EXPECT_TRUE(page.session->receive(client.event(999, "click")).ok());

@@ -58,10 +58,9 @@ std::optional<Origin> parse_origin(std::string_view text) {
 
 // How often a header occurs: a second Origin or Host makes the request ambiguous.
 size_t count_header(const net::RequestHead& head, std::string_view name) {
-  return static_cast<size_t>(
-      std::count_if(head.headers.begin(), head.headers.end(), [&](const auto& header) {
-        return net::equal_ignoring_case(header.first, name);
-      }));
+  return static_cast<size_t>(std::count_if(
+      head.headers.begin(), head.headers.end(),
+      [&](const auto& header) { return net::equal_ignoring_case(header.first, name); }));
 }
 
 bool is_allowed_host(const Authority& host, const AccessPolicy& policy) {

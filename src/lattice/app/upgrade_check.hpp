@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
 // Who may talk to this server: the checks of Host and Origin, as pure functions.
 //
-// Host: a page of a foreign site can make its own name point to 127.0.0.1 and then reach a server that
-// listens only there (DNS rebinding). So a loopback server answers only to loopback names and to
-// those it was told.
+// Host: a page of a foreign site can make its own name point to 127.0.0.1 and then reach a server
+// that listens only there (DNS rebinding). So a loopback server answers only to loopback names and
+// to those it was told.
 //
 // Origin: any site can open a WebSocket to any host, with the visitor's cookies. So a socket is
 // opened only for pages of this very server: same scheme, host and port, compared exactly, or an
@@ -39,8 +39,8 @@ struct Authority {
   friend bool operator==(const Authority&, const Authority&) = default;
 };
 
-// "host", "host:port", "[::1]:port". Nothing for what is no sane authority (user info, spaces, an empty
-// host, port 0, bytes outside ASCII).
+// "host", "host:port", "[::1]:port". Nothing for what is no sane authority (user info, spaces, an
+// empty host, port 0, bytes outside ASCII).
 std::optional<Authority> parse_authority(std::string_view text, uint16_t default_port);
 
 bool is_loopback_name(std::string_view host) noexcept;

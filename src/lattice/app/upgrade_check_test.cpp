@@ -42,19 +42,46 @@ TEST(UpgradeCheck, PageOfTheSameSchemeHostAndPortGetsIn) {
 }
 
 TEST(UpgradeCheck, ForeignOriginsAre403) {
-  for (const char* origin :
-       {"http://evil.com", "http://example.org.evil.com", "http://evil.com/example.org",
-        "http://xexample.org", "http://example.orgx", "http://sub.example.org", "http://example.com",
-        "http://example.org:8001", "https://example.org:8000", "http://example.org", "null", "file://",
-        "chrome-extension://abc", "example.org:8000", "//example.org:8000", "http:/example.org:8000",
-        "http://user@example.org:8000", "http://example.org:8000@evil.com", "http://example.org:8000/",
-        "http://example.org:8000/path", "http://example.org:8000?q", "http://example.org:8000#f",
-        "http://example.org:0", "http://example.org:", "http://example.org:8000:8000",
-        "http://example.org:65536", "http://example.org:+8000", "http://example.org:08000x",
-        "http:// example.org:8000", "http://example.org:8000 ", "http://ex\xc3\xa4mple.org:8000",
-        "http://[::1%eth0]:8000", "http://[]:8000", "http://.example.org:8000",
-        "http://example..org:8000", "http://", "ws://example.org:8000", "*",
-        "http://example.org:8000, http://evil.com", "http://*.org:8000"}) {
+  for (const char* origin : {"http://evil.com",
+                             "http://example.org.evil.com",
+                             "http://evil.com/example.org",
+                             "http://xexample.org",
+                             "http://example.orgx",
+                             "http://sub.example.org",
+                             "http://example.com",
+                             "http://example.org:8001",
+                             "https://example.org:8000",
+                             "http://example.org",
+                             "null",
+                             "file://",
+                             "chrome-extension://abc",
+                             "example.org:8000",
+                             "//example.org:8000",
+                             "http:/example.org:8000",
+                             "http://user@example.org:8000",
+                             "http://example.org:8000@evil.com",
+                             "http://example.org:8000/",
+                             "http://example.org:8000/path",
+                             "http://example.org:8000?q",
+                             "http://example.org:8000#f",
+                             "http://example.org:0",
+                             "http://example.org:",
+                             "http://example.org:8000:8000",
+                             "http://example.org:65536",
+                             "http://example.org:+8000",
+                             "http://example.org:08000x",
+                             "http:// example.org:8000",
+                             "http://example.org:8000 ",
+                             "http://ex\xc3\xa4mple.org:8000",
+                             "http://[::1%eth0]:8000",
+                             "http://[]:8000",
+                             "http://.example.org:8000",
+                             "http://example..org:8000",
+                             "http://",
+                             "ws://example.org:8000",
+                             "*",
+                             "http://example.org:8000, http://evil.com",
+                             "http://*.org:8000"}) {
     EXPECT_EQ(check_upgrade(request("example.org:8000", origin), kPublic).status, 403) << origin;
   }
 }
@@ -84,8 +111,8 @@ TEST(UpgradeCheck, RebindingHostIs403OnALoopbackBind) {
 }
 
 TEST(HostCheck, LoopbackBindAnswersToLoopbackNamesOnly) {
-  for (const char* host : {"localhost", "localhost:8000", "127.0.0.1:8000", "[::1]:8000", "LOCALHOST",
-                           "app.localhost:8000"}) {
+  for (const char* host : {"localhost", "localhost:8000", "127.0.0.1:8000", "[::1]:8000",
+                           "LOCALHOST", "app.localhost:8000"}) {
     EXPECT_TRUE(check_host(request(host, ""), kLoopback).ok()) << host;
   }
   for (const char* host : {"evil.com", "127.0.0.1.evil.com", "localhost.evil.com", "127.0.0.2",
@@ -114,8 +141,8 @@ TEST(HostCheck, PublicBindAnswersToAnyNameUnlessToldOtherwise) {
 }
 
 TEST(HostCheck, MalformedHostIs400) {
-  for (const char* host : {"", "a b", "user@a", "a:0", "a:99999", "a:b", "[::1", "::1", "a/b", "a,b",
-                           "a;b", "a'b", "\"a\""}) {
+  for (const char* host : {"", "a b", "user@a", "a:0", "a:99999", "a:b", "[::1", "::1", "a/b",
+                           "a,b", "a;b", "a'b", "\"a\""}) {
     EXPECT_EQ(check_host(request(host, ""), kPublic).status, 400) << host;
   }
 }

@@ -2,7 +2,8 @@
 // Reading and writing bytes: unsigned LEB128 varints, length-prefixed UTF-8, little-endian doubles.
 //
 // ByteReader never reads past its span: after the first short or malformed read it fails, stays
-// failed, and every later read returns zero or empty. Callers check ok() once, at the end of a unit.
+// failed, and every later read returns zero or empty. Callers check ok() once, at the end of a
+// unit.
 #pragma once
 
 #include <bit>

@@ -51,7 +51,7 @@ namespace internal {
 
 }  // namespace lattice
 
-#define LATTICE_ASSERT(condition)                                               \
-  (static_cast<bool>(condition)                                                 \
-       ? static_cast<void>(0)                                                   \
+#define LATTICE_ASSERT(condition) \
+  (static_cast<bool>(condition)   \
+       ? static_cast<void>(0)     \
        : ::lattice::internal::assert_failed(__FILE__, __LINE__, #condition))

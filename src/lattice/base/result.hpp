@@ -24,11 +24,23 @@ class [[nodiscard]] Result {
   bool ok() const noexcept { return state_.index() == 0; }
   explicit operator bool() const noexcept { return ok(); }
   // REQUIRES: ok().
-  T& value() & { LATTICE_ASSERT(ok()); return std::get<0>(state_); }
-  const T& value() const& { LATTICE_ASSERT(ok()); return std::get<0>(state_); }
-  T&& value() && { LATTICE_ASSERT(ok()); return std::get<0>(std::move(state_)); }
+  T& value() & {
+    LATTICE_ASSERT(ok());
+    return std::get<0>(state_);
+  }
+  const T& value() const& {
+    LATTICE_ASSERT(ok());
+    return std::get<0>(state_);
+  }
+  T&& value() && {
+    LATTICE_ASSERT(ok());
+    return std::get<0>(std::move(state_));
+  }
   // REQUIRES: !ok().
-  const std::string& error() const { LATTICE_ASSERT(!ok()); return std::get<1>(state_).message; }
+  const std::string& error() const {
+    LATTICE_ASSERT(!ok());
+    return std::get<1>(state_).message;
+  }
 
  private:
   std::variant<T, Failure> state_;
@@ -42,7 +54,10 @@ class [[nodiscard]] Result<void> {
 
   bool ok() const noexcept { return !failure_.has_value(); }
   explicit operator bool() const noexcept { return ok(); }
-  const std::string& error() const { LATTICE_ASSERT(!ok()); return failure_->message; }
+  const std::string& error() const {
+    LATTICE_ASSERT(!ok());
+    return failure_->message;
+  }
 
  private:
   std::optional<Failure> failure_;

@@ -38,11 +38,11 @@ namespace lattice::net {
 namespace beast = boost::beast;
 namespace http = boost::beast::http;
 namespace websocket = boost::beast::websocket;
+using boost::system::error_code;
 using internal::AnyStream;
-using internal::asio::ip::tcp;
 using internal::StrandExecutor;
 using internal::TcpSocket;
-using boost::system::error_code;
+using internal::asio::ip::tcp;
 namespace asio = boost::asio;
 using Clock = std::chrono::steady_clock;
 using Timer = asio::basic_waitable_timer<Clock, asio::wait_traits<Clock>, StrandExecutor>;
@@ -253,9 +253,8 @@ void Listener::Implementation::WebSocket::accept(http::request<http::string_body
 }
 
 void Listener::Implementation::WebSocket::read() {
-  stream_.async_read(buffer_, [self = shared_from_this()](error_code error, size_t) {
-    self->on_read(error);
-  });
+  stream_.async_read(
+      buffer_, [self = shared_from_this()](error_code error, size_t) { self->on_read(error); });
 }
 
 void Listener::Implementation::WebSocket::on_read(error_code error) {
@@ -275,7 +274,8 @@ void Listener::Implementation::WebSocket::on_read(error_code error) {
       handler_->on_message(std::move(message));
     }
   }
-  // Exactly one of two resumes reading: this, or the consumed() that brings the count below the bound.
+  // Exactly one of two resumes reading: this, or the consumed() that brings the count below the
+  // bound.
   is_paused_ = !closing_ && unconsumed_.load() >= owner_.options_.messages_unconsumed_max;
   if (!is_paused_) read();
 }
@@ -305,20 +305,20 @@ void Listener::Implementation::WebSocket::send(Message message) {
 void Listener::Implementation::WebSocket::write() {
   is_writing_ = true;
   const Message& message = queue_.front();
-  stream_.async_write(
-      asio::buffer(*message), [self = shared_from_this(), message](error_code error, size_t) {
-        self->is_writing_ = false;
-        if (error) return;  // the pending read reports it
-        ++self->owner_.counters_.messages_out;
-        self->owner_.counters_.bytes_out += message->size();
-        self->queued_bytes_ -= message->size();
-        self->queue_.pop_front();
-        if (!self->queue_.empty()) {
-          self->write();
-        } else if (self->closing_) {
-          self->send_close();
-        }
-      });
+  stream_.async_write(asio::buffer(*message),
+                      [self = shared_from_this(), message](error_code error, size_t) {
+                        self->is_writing_ = false;
+                        if (error) return;  // the pending read reports it
+                        ++self->owner_.counters_.messages_out;
+                        self->owner_.counters_.bytes_out += message->size();
+                        self->queued_bytes_ -= message->size();
+                        self->queue_.pop_front();
+                        if (!self->queue_.empty()) {
+                          self->write();
+                        } else if (self->closing_) {
+                          self->send_close();
+                        }
+                      });
 }
 
 // The reader is too slow: what it has not taken is dropped, for it will have to start anew.
@@ -350,9 +350,8 @@ void Listener::Implementation::WebSocket::send_close() {
   if (std::exchange(is_close_sent_, true)) return;
   websocket::close_reason reason(static_cast<websocket::close_code>(closing_->code));
   reason.reason.assign(closing_->text.substr(0, 120));
-  stream_.async_close(reason, [self = shared_from_this()](error_code) {
-    self->finish(*self->closing_);
-  });
+  stream_.async_close(reason,
+                      [self = shared_from_this()](error_code) { self->finish(*self->closing_); });
 }
 
 void Listener::Implementation::WebSocket::finish(const CloseReason& reason) {
@@ -366,7 +365,8 @@ void Listener::Implementation::WebSocket::finish(const CloseReason& reason) {
   linger();
 }
 
-// The peer may still have to read our close frame: closing over its unread bytes would reset that away.
+// The peer may still have to read our close frame: closing over its unread bytes would reset that
+// away.
 void Listener::Implementation::WebSocket::linger() {
   deadline_.expires_after(kLingerTimeout);
   deadline_.async_wait([self = shared_from_this()](error_code error) {
@@ -409,9 +409,8 @@ CloseReason Listener::Implementation::WebSocket::reason_of(error_code error) {
 
 // --------------------------------------------------------------------------- Connection
 
-class Listener::Implementation::Connection final
-    : public Severable,
-      public std::enable_shared_from_this<Connection> {
+class Listener::Implementation::Connection final : public Severable,
+                                                   public std::enable_shared_from_this<Connection> {
  public:
   Connection(Place place, TcpSocket socket, asio::ssl::context* tls)
       : place_(std::move(place)),
@@ -572,10 +571,9 @@ void Listener::Implementation::Connection::next_request() {
 void Listener::Implementation::Connection::read_more() {
   is_reading_ = true;
   const size_t bytes_max = phase_ == Phase::Idle ? kIdleReadBytes : kReadBytes;
-  stream_.async_read_some(buffer_.prepare(bytes_max),
-                          [self = shared_from_this()](error_code error, size_t bytes) {
-                            self->on_read(error, bytes);
-                          });
+  stream_.async_read_some(
+      buffer_.prepare(bytes_max),
+      [self = shared_from_this()](error_code error, size_t bytes) { self->on_read(error, bytes); });
 }
 
 void Listener::Implementation::Connection::on_read(error_code error, size_t bytes) {
@@ -711,8 +709,8 @@ std::string Listener::Implementation::Connection::format_head(const Response& re
     head += name + ": " + value + "\r\n";
   }
   // The length of a body that a HEAD did not make is unknown, and then not said.
-  const bool has_length = response.status != 204 && response.status != 304 &&
-                          (response.body || !is_head_request_);
+  const bool has_length =
+      response.status != 204 && response.status != 304 && (response.body || !is_head_request_);
   if (has_length) {
     head += "Content-Length: " + std::to_string(response.body ? response.body->size() : 0) + "\r\n";
   }
@@ -727,13 +725,13 @@ void Listener::Implementation::Connection::write_chunk(size_t offset) {
   std::array<asio::const_buffer, 2> buffers{
       asio::buffer(out_head_.data(), offset == 0 ? out_head_.size() : 0),
       asio::buffer(size > 0 ? out_body_->data() + offset : nullptr, bytes)};
-  asio::async_write(stream_, buffers,
-                    [self = shared_from_this(), end = offset + bytes, size](error_code error,
-                                                                            size_t) {
-                      if (error) return self->cut_now();
-                      if (end < size) return self->write_chunk(end);
-                      self->on_written();
-                    });
+  asio::async_write(
+      stream_, buffers,
+      [self = shared_from_this(), end = offset + bytes, size](error_code error, size_t) {
+        if (error) return self->cut_now();
+        if (end < size) return self->write_chunk(end);
+        self->on_written();
+      });
 }
 
 void Listener::Implementation::Connection::on_written() {
@@ -768,8 +766,8 @@ void Listener::Implementation::Connection::upgrade(std::shared_ptr<MessageHandle
   // A client has to wait for the 101 before its first frame.
   if (buffer_.size() > 0) return refuse(400, "bytes after the upgrade request");
   phase_ = Phase::Moved;
-  auto socket = std::make_shared<WebSocket>(std::move(*place_), std::move(stream_),
-                                            std::move(handler));
+  auto socket =
+      std::make_shared<WebSocket>(std::move(*place_), std::move(stream_), std::move(handler));
   place_.reset();
   socket->hold_place();
   socket->accept(parser_->release());

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 // The native transport: one port for HTTP/1.1 and WebSocket, plain or TLS, on a few I/O threads.
 //
-// What arrives is bounded everywhere: head and body bytes, time for each, messages, messages not yet
-// consumed, bytes waiting to be written, connections. The bounds and what happens at them stand
+// What arrives is bounded everywhere: head and body bytes, time for each, messages, messages not
+// yet consumed, bytes waiting to be written, connections. The bounds and what happens at them stand
 // beside the options. The handler is called on an I/O thread.
 //
 // Built on Boost.Beast and Asio, which only listener.cpp sees. permessage-deflate is never
@@ -46,11 +46,11 @@ struct ListenerOptions {
   std::string ssl_cert = {};  // PEM chain; with ssl_key: TLS 1.2 or newer
   std::string ssl_key = {};
 
-  size_t connections_max = 20'000;            // beyond: closed at once
-  size_t header_bytes_max = 16 * 1024;        // beyond: 431
-  size_t body_bytes_max = 1024 * 1024;        // beyond: 413
-  size_t message_bytes_max = 1024 * 1024;     // beyond: closed with 1009
-  size_t messages_unconsumed_max = 16;        // beyond: reading pauses
+  size_t connections_max = 20'000;                 // beyond: closed at once
+  size_t header_bytes_max = 16 * 1024;             // beyond: 431
+  size_t body_bytes_max = 1024 * 1024;             // beyond: 413
+  size_t message_bytes_max = 1024 * 1024;          // beyond: closed with 1009
+  size_t messages_unconsumed_max = 16;             // beyond: reading pauses
   size_t write_queue_bytes_max = 8 * 1024 * 1024;  // beyond: closed with 1013, queue dropped
 
   std::chrono::milliseconds header_timeout{10'000};  // TLS handshake, head, body: each; beyond: 408
@@ -86,7 +86,8 @@ class Listener {
   void stop_accepting();
   // Closes every WebSocket after what it has queued.
   void close_sockets(CloseReason reason);
-  // Waits for connections to end until the deadline, then cuts them and joins the threads. Idempotent.
+  // Waits for connections to end until the deadline, then cuts them and joins the threads.
+  // Idempotent.
   void stop(std::chrono::steady_clock::time_point deadline);
   ListenerStats stats() const;
 

@@ -19,12 +19,12 @@
 namespace lattice::net {
 namespace {
 
+using std::chrono::milliseconds;
 using testing::Answer;
 using testing::Client;
 using testing::eventually;
 using testing::Frame;
 using testing::WebSocketClient;
-using std::chrono::milliseconds;
 
 // Echoes messages, unless told to keep them; says how sockets closed.
 class EchoHandler final : public MessageHandler {
@@ -58,9 +58,9 @@ class ListenerTest : public ::testing::Test {
  protected:
   void start(ListenerOptions options = {}) {
     options.port = 0;
-    listener.emplace(std::move(options), [this](std::shared_ptr<Exchange> exchange) {
-      answer(std::move(exchange));
-    }, Log{});
+    listener.emplace(
+        std::move(options),
+        [this](std::shared_ptr<Exchange> exchange) { answer(std::move(exchange)); }, Log{});
     listener->start();
   }
   void answer(std::shared_ptr<Exchange> exchange) {
@@ -74,7 +74,8 @@ class ListenerTest : public ::testing::Test {
       held = std::move(exchange);
       return;
     }
-    Response response = Response::text(200, head.method + " " + head.target + " " + exchange->body());
+    Response response =
+        Response::text(200, head.method + " " + head.target + " " + exchange->body());
     if (head.path == "/evil") response.headers.emplace_back("X-Bad", "a\r\nSet-Cookie: b");
     if (head.path == "/large") {
       response.body = std::make_shared<const std::string>(5'000'000, 'x');
@@ -101,7 +102,8 @@ TEST_F(ListenerTest, PipelinedRequestsAreAnsweredInOrder) {
   start();
   Client client(port());
   client.send(
-      "POST /1 HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\n\r\nabcGET /2 HTTP/1.1\r\nHost: a\r\n\r\n"
+      "POST /1 HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\n\r\nabcGET /2 HTTP/1.1\r\nHost: "
+      "a\r\n\r\n"
       "\r\nGET /3 HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n");
   EXPECT_EQ(client.read_answer().body, "POST /1 abc\n");
   EXPECT_EQ(client.read_answer().body, "GET /2 \n");
@@ -146,9 +148,10 @@ TEST_F(ListenerTest, LargeBodiesArriveWhole) {
 
 TEST_F(ListenerTest, MalformedHeadsGet400AndTheConnectionEnds) {
   start();
-  for (const char* text : {"GET / HTTP/1.1\nHost: a\n\n", "nonsense\r\n\r\n",
-                           "GET / HTTP/1.1\r\nHost: a\r\nX: 1\r\n y\r\n\r\n", "\x16\x03\x01\r\n\r\n",
-                           "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n"}) {
+  for (const char* text :
+       {"GET / HTTP/1.1\nHost: a\n\n", "nonsense\r\n\r\n",
+        "GET / HTTP/1.1\r\nHost: a\r\nX: 1\r\n y\r\n\r\n", "\x16\x03\x01\r\n\r\n",
+        "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n"}) {
     Client client(port());
     client.send(text);
     EXPECT_EQ(client.read_answer().status, 400) << text;
@@ -234,7 +237,8 @@ TEST_F(ListenerTest, SecondListenerOnAPortSaysThatItIsInUse) {
 }
 
 TEST_F(ListenerTest, UnknownHostIsABindError) {
-  Listener other({.host = "no-such-host.invalid", .port = 0}, [](std::shared_ptr<Exchange>) {}, Log{});
+  Listener other(
+      {.host = "no-such-host.invalid", .port = 0}, [](std::shared_ptr<Exchange>) {}, Log{});
   EXPECT_THROW(other.start(), BindError);
 }
 
@@ -253,8 +257,8 @@ TEST_F(ListenerTest, MessagesAreEchoed) {
 TEST_F(ListenerTest, PermessageDeflateIsNotNegotiated) {
   start();
   WebSocketClient client(port());
-  Answer answer =
-      client.handshake("/", "Sec-WebSocket-Extensions: permessage-deflate; client_max_window_bits\r\n");
+  Answer answer = client.handshake(
+      "/", "Sec-WebSocket-Extensions: permessage-deflate; client_max_window_bits\r\n");
   EXPECT_EQ(answer.status, 101);
   EXPECT_EQ(answer.header("Sec-WebSocket-Extensions"), "");
 }
@@ -413,8 +417,9 @@ class TlsTest : public ListenerTest {
     std::filesystem::create_directories(folder);
     cert = folder / "cert.pem";
     key = folder / "key.pem";
-    const std::string command = "openssl req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=localhost -keyout " +
-                                key + " -out " + cert + " 2>/dev/null";
+    const std::string command =
+        "openssl req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=localhost -keyout " + key +
+        " -out " + cert + " 2>/dev/null";
     if (std::system(command.c_str()) != 0) GTEST_SKIP() << "no openssl command";
   }
   void TearDown() override { std::filesystem::remove_all(folder); }
@@ -462,9 +467,11 @@ TEST_F(TlsTest, BadFilesSayWhichOneAndWhy) {
     return "no error";
   };
   EXPECT_NE(message_of({.ssl_cert = cert}).find("--ssl-key"), std::string::npos);
-  EXPECT_NE(message_of({.ssl_cert = "/nowhere.pem", .ssl_key = key}).find("cannot use the certificate /nowhere.pem"),
+  EXPECT_NE(message_of({.ssl_cert = "/nowhere.pem", .ssl_key = key})
+                .find("cannot use the certificate /nowhere.pem"),
             std::string::npos);
-  EXPECT_NE(message_of({.ssl_cert = cert, .ssl_key = cert}).find("cannot use the key"), std::string::npos);
+  EXPECT_NE(message_of({.ssl_cert = cert, .ssl_key = cert}).find("cannot use the key"),
+            std::string::npos);
 }
 
 }  // namespace

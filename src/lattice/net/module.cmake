@@ -4,8 +4,7 @@ find_package(OpenSSL 3.0 REQUIRED)
 if(TARGET lattice_net AND sources)
   target_include_directories(lattice_net SYSTEM PRIVATE ${Boost_INCLUDE_DIRS})
   target_link_libraries(lattice_net PRIVATE OpenSSL::SSL OpenSSL::Crypto)
-  target_compile_definitions(lattice_net PRIVATE BOOST_ASIO_NO_DEPRECATED BOOST_ERROR_CODE_HEADER_ONLY
-    BOOST_BEAST_USE_STD_STRING_VIEW)
+  target_compile_definitions(lattice_net PRIVATE BOOST_ASIO_NO_DEPRECATED BOOST_ERROR_CODE_HEADER_ONLY)
 endif()
 if(TARGET lattice_net AND LATTICE_SANITIZE MATCHES "thread")
   # Asio's fences stand beside mutexes that TSan does see.

@@ -66,9 +66,9 @@ HeadVerdict check_field(std::string_view line, FramingCounts& counts) {
   if (has_control(value)) return bad("control character in a header");
   if (equal_ignoring_case(name, "Content-Length")) {
     ++counts.content_length;
-    const bool is_number = !value.empty() && value.size() <= 18 &&
-                           std::all_of(value.begin(), value.end(),
-                                       [](char c) { return c >= '0' && c <= '9'; });
+    const bool is_number =
+        !value.empty() && value.size() <= 18 &&
+        std::all_of(value.begin(), value.end(), [](char c) { return c >= '0' && c <= '9'; });
     if (!is_number) return bad("malformed Content-Length");
   } else if (equal_ignoring_case(name, "Transfer-Encoding")) {
     ++counts.transfer_encoding;

@@ -2,9 +2,9 @@
 // The strict check of a request head before the HTTP parser sees it.
 //
 // Parsers and proxies disagree about sloppy heads, and request smuggling lives on that. So what is
-// ambiguous is refused here, whatever the parser would make of it: bare CR or LF, folded lines, white
-// space before a colon, control characters, Content-Length beside Transfer-Encoding, either of them
-// twice, a missing or second Host. Pure; the whole head is at hand.
+// ambiguous is refused here, whatever the parser would make of it: bare CR or LF, folded lines,
+// white space before a colon, control characters, Content-Length beside Transfer-Encoding, either
+// of them twice, a missing or second Host. Pure; the whole head is at hand.
 #pragma once
 
 #include <cstdint>

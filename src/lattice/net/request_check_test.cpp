@@ -32,26 +32,28 @@ TEST(RequestCheck, AmbiguousMessageLengthsAreRefused) {
         "Content-Length : 5\r\n", "Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n"}) {
     EXPECT_EQ(status_of(fields), 400) << fields;
   }
-  for (const char* fields : {"Transfer-Encoding: gzip, chunked\r\n", "Transfer-Encoding: xchunked\r\n",
-                             "Transfer-Encoding: chunked, identity\r\n"}) {
+  for (const char* fields :
+       {"Transfer-Encoding: gzip, chunked\r\n", "Transfer-Encoding: xchunked\r\n",
+        "Transfer-Encoding: chunked, identity\r\n"}) {
     EXPECT_EQ(status_of(fields), 501) << fields;
   }
   EXPECT_EQ(check_request_head("GET / HTTP/1.0\r\nTransfer-Encoding: chunked\r\n\r\n").status, 400);
 }
 
 TEST(RequestCheck, SloppyHeaderLinesAreRefused) {
-  for (const char* fields : {" folded\r\n", "X: a\r\n\tfolded\r\n", "no colon\r\n", ": empty\r\n",
-                             "X y: a\r\n", "X: a\rb\r\n", "X: a\nY: b\r\n", "X: a\x01\r\n",
-                             "X\x80: a\r\n", "Host: b\r\n"}) {
+  for (const char* fields :
+       {" folded\r\n", "X: a\r\n\tfolded\r\n", "no colon\r\n", ": empty\r\n", "X y: a\r\n",
+        "X: a\rb\r\n", "X: a\nY: b\r\n", "X: a\x01\r\n", "X\x80: a\r\n", "Host: b\r\n"}) {
     EXPECT_EQ(status_of(fields), 400) << fields;
   }
   EXPECT_EQ(status_of(std::string("X: a\0b\r\n", 8)), 400);
 }
 
 TEST(RequestCheck, SloppyRequestLinesAreRefused) {
-  for (const char* line : {"GET", "GET /", "GET  / HTTP/1.1", "G ET / HTTP/1.1", "GET /a b HTTP/1.1",
-                           "GET http://a/ HTTP/1.1", "GET * HTTP/1.1", "GET /\xff HTTP/1.1",
-                           "GET /\x01 HTTP/1.1", " GET / HTTP/1.1", "(GET / HTTP/1.1"}) {
+  for (const char* line :
+       {"GET", "GET /", "GET  / HTTP/1.1", "G ET / HTTP/1.1", "GET /a b HTTP/1.1",
+        "GET http://a/ HTTP/1.1", "GET * HTTP/1.1", "GET /\xff HTTP/1.1", "GET /\x01 HTTP/1.1",
+        " GET / HTTP/1.1", "(GET / HTTP/1.1"}) {
     EXPECT_EQ(status_of("", line), 400) << line;
   }
   EXPECT_EQ(status_of("", "GET / HTTP/2.0"), 505);

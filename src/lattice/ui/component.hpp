@@ -14,7 +14,8 @@
 // A parent that describes the component again keeps the instance when the props compare equal, else
 // it gets a new one: what may change while an instance lives is passed as a signal.
 //
-// Threads: one component may serve many sessions at once, so the function must be callable as const.
+// Threads: one component may serve many sessions at once, so the function must be callable as
+// const.
 #pragma once
 
 #include <concepts>

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
 // Regions that follow state: For (a keyed list) and show (one of two branches).
 //
-// Each row and each branch is a region of its own with a scope of its own: what it creates ends when
-// it goes away or runs again. A row runs again when its item or something it read has changed; rows
-// whose items are equal are left alone, whatever happens to the list.
+// Each row and each branch is a region of its own with a scope of its own: what it creates ends
+// when it goes away or runs again. A row runs again when its item or something it read has changed;
+// rows whose items are equal are left alone, whatever happens to the list.
 #pragma once
 
 #include <concepts>
@@ -213,15 +213,15 @@ template <class Each, class Key, class Render>
   using Functions = internal::ListFunctions<std::decay_t<Key>, std::decay_t<Render>>;
   using Made = internal::ListBinding<std::decay_t<Each>, Functions>;
   return Node::of_slot(std::make_unique<Made>(
-      std::forward<Each>(each),
-      Functions{std::forward<Key>(key), std::forward<Render>(render)}));
+      std::forward<Each>(each), Functions{std::forward<Key>(key), std::forward<Render>(render)}));
 }
 
-// What `then` builds while `when` (a signal, memo or function) is true, else what `otherwise` builds.
+// What `then` builds while `when` (a signal, memo or function) is true, else what `otherwise`
+// builds.
 template <class When, class Then, class Otherwise>
 [[nodiscard]] Node show(When&& when, Then&& then, Otherwise&& otherwise) {
-  using Made = internal::ChoiceBinding<std::decay_t<When>, std::decay_t<Then>,
-                                       std::decay_t<Otherwise>>;
+  using Made =
+      internal::ChoiceBinding<std::decay_t<When>, std::decay_t<Then>, std::decay_t<Otherwise>>;
   return Node::of_slot(std::make_unique<Made>(std::forward<When>(when), std::forward<Then>(then),
                                               std::forward<Otherwise>(otherwise)));
 }

@@ -71,9 +71,10 @@ template <class T>
   } else if constexpr (std::same_as<U, std::nullptr_t>) {
     return {std::string(name), nullptr, nullptr};
   } else {
-    static_assert(internal::Readable<U> || internal::Function<U>,
-                  "this is no attribute value: expected text, a number, a bool, a signal, a memo or "
-                  "a function without arguments");
+    static_assert(
+        internal::Readable<U> || internal::Function<U>,
+        "this is no attribute value: expected text, a number, a bool, a signal, a memo or "
+        "a function without arguments");
     return {std::string(name), nullptr, internal::to_binding(std::forward<T>(value))};
   }
 }

@@ -68,8 +68,8 @@ class Page {
 TEST(Element, MixesChildrenAndAttributesInAnyOrder) {
   Page page([] {
     return ui::div("a", ui::class_("note"), 1, ui::id("x"), 2.5, std::string("b"), nullptr,
-                   std::optional<std::string>("c"), std::optional<int>(),
-                   ui::style("color", "red"), ui::class_("done", true), ui::disabled());
+                   std::optional<std::string>("c"), std::optional<int>(), ui::style("color", "red"),
+                   ui::class_("done", true), ui::disabled());
   });
   EXPECT_EQ(page.html,
             "<div id=\"x\" disabled=\"\" class=\"note done\" style=\"color: red\">"
@@ -101,7 +101,8 @@ TEST(Element, AttributeGivenTwiceIsAnError) {
 
 TEST(Element, SvgTagsKeepTheirCase) {
   Page page([] { return ui::svg(ui::view_box("0 0 1 1"), ui::linear_gradient(ui::stop())); });
-  EXPECT_EQ(page.html, "<svg viewBox=\"0 0 1 1\"><linearGradient><stop></stop></linearGradient></svg>");
+  EXPECT_EQ(page.html,
+            "<svg viewBox=\"0 0 1 1\"><linearGradient><stop></stop></linearGradient></svg>");
 }
 
 // ---- Bindings -----------------------------------------------------------------------------------
@@ -111,8 +112,9 @@ TEST(Element, SignalsMemosAndFunctionsAreBoundWithoutRunningTheBodyAgain) {
   Page page([&] {
     count.emplace(1);
     auto doubled = memo([count = *count] { return count.get() * 2; });
-    return ui::p(*count, " ", doubled, " ", [count = *count] { return count.get() > 1 ? "many" : "one"; },
-                 ui::title(doubled), ui::class_("big", [count = *count] { return count.get() > 1; }));
+    return ui::p(
+        *count, " ", doubled, " ", [count = *count] { return count.get() > 1 ? "many" : "one"; },
+        ui::title(doubled), ui::class_("big", [count = *count] { return count.get() > 1; }));
   });
   EXPECT_EQ(page.client.text(), "1 2 one");
   page.step([&] { count->set(5); });
@@ -141,7 +143,8 @@ TEST(Text, FormatsItsArgumentsAndFollowsThem) {
   Page page([&] {
     count.emplace(1);
     who.emplace("Ada");
-    return ui::p(ui::text("{0} has {1:>3} {2}", *who, *count, [c = *count] { return c.get() == 1 ? "egg" : "eggs"; }),
+    return ui::p(ui::text("{0} has {1:>3} {2}", *who, *count,
+                          [c = *count] { return c.get() == 1 ? "egg" : "eggs"; }),
                  ui::text("; {:.2f}", 1.0));
   });
   EXPECT_EQ(page.client.text(), "Ada has   1 egg; 1.00");
@@ -156,7 +159,8 @@ TEST(Element, WritableSignalGivenToValueBindsBothWays) {
   Page page([&] {
     text.emplace("a");
     number.emplace(7);
-    return ui::div(ui::textarea(ui::value(*text)), ui::input(ui::type("number"), ui::value(*number)), *text, *number);
+    return ui::div(ui::textarea(ui::value(*text)),
+                   ui::input(ui::type("number"), ui::value(*number)), *text, *number);
   });
   page.type("textarea", "milk");
   EXPECT_EQ(page.client.text(), "milk7");
@@ -174,7 +178,8 @@ TEST(Element, CheckedBindsBothWaysAndMemosOneWay) {
   Page page([&] {
     on.emplace(false);
     auto off = memo([on = *on] { return !on.get(); });
-    return ui::div(ui::input(ui::type("checkbox"), ui::checked(*on)), ui::span(ui::input(ui::type("checkbox"), ui::checked(off))));
+    return ui::div(ui::input(ui::type("checkbox"), ui::checked(*on)),
+                   ui::span(ui::input(ui::type("checkbox"), ui::checked(off))));
   });
   ModelNode& box = *page.client.by_tag("input");
   ModelNode& mirror = *page.client.by_tag("span")->children[0];
@@ -202,9 +207,8 @@ TEST(Handler, MayBeMoveOnlyAndTakeTheEvent) {
   std::string seen;
   Page page([&] {
     auto owned = std::make_unique<std::string>("owned ");
-    return ui::button(ui::on_click([&seen, owned = std::move(owned)](const ui::Event& event) {
-      seen = *owned + event.type;
-    }));
+    return ui::button(ui::on_click(
+        [&seen, owned = std::move(owned)](const ui::Event& event) { seen = *owned + event.type; }));
   });
   page.click("button");
   EXPECT_EQ(seen, "owned click");
@@ -286,7 +290,8 @@ TEST(Component, KeepsItsInstanceWhilePropsCompareEqual) {
   Page page([&] {
     tick.emplace(0);
     shown.emplace(5);
-    return ui::div([&, tick = *tick, shown = *shown] { return child(tick.get() < 2 ? "a" : "b", shown); });
+    return ui::div(
+        [&, tick = *tick, shown = *shown] { return child(tick.get() < 2 ? "a" : "b", shown); });
   });
   page.step([&] { tick->set(1); });
   EXPECT_EQ(instances, 1);
@@ -318,11 +323,13 @@ TEST(For, RunsOnlyRowsWhoseItemChangedAndMovesTheOthers) {
   int runs = 0;
   Page page([&] {
     items.emplace(std::vector<Item>{{1, "a"}, {2, "b"}, {3, "c"}});
-    return ui::ul(ui::For(*items, [](const Item& item) { return item.id; }, [&](const Item& item) {
-      ++runs;
-      Signal<int> clicks{0};  // state of the row
-      return ui::li(item.label, ui::button(clicks, ui::on_click([=] { clicks.set(7); })));
-    }));
+    return ui::ul(ui::For(
+        *items, [](const Item& item) { return item.id; },
+        [&](const Item& item) {
+          ++runs;
+          Signal<int> clicks{0};  // state of the row
+          return ui::li(item.label, ui::button(clicks, ui::on_click([=] { clicks.set(7); })));
+        }));
   });
   EXPECT_EQ(runs, 3);
   page.click("button");
@@ -341,8 +348,9 @@ TEST(For, PassesTheIndexWhenAskedFor) {
   std::optional<Signal<std::vector<std::string>>> words;
   Page page([&] {
     words.emplace(std::vector<std::string>{"a", "b"});
-    return ui::div(ui::For(*words, [](const std::string& word) { return word; },
-                           [](const std::string& word, size_t index) { return ui::text("{}{} ", index, word); }));
+    return ui::div(ui::For(
+        *words, [](const std::string& word) { return word; },
+        [](const std::string& word, size_t index) { return ui::text("{}{} ", index, word); }));
   });
   EXPECT_EQ(page.client.text(), "0a 1b ");
   page.step([&] { words->set({"b", "a"}); });

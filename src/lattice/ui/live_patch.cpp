@@ -24,9 +24,8 @@ vdom::ChildIdentity identity(const LiveNode& node) {
   vdom::ChildIdentity made;
   made.key = node.key ? &*node.key : nullptr;
   made.tag = node.tag;
-  made.type = node.kind == LiveNode::Kind::Component
-                  ? node.component->type_token() | kComponentBit
-                  : static_cast<uint64_t>(node.kind);
+  made.type = node.kind == LiveNode::Kind::Component ? node.component->type_token() | kComponentBit
+                                                     : static_cast<uint64_t>(node.kind);
   return made;
 }
 
@@ -37,10 +36,17 @@ vdom::ChildIdentity identity(const vdom::VNode& node, const SlotArena& arena) {
   made.tag = node.tag;
   auto type = LiveNode::Kind::Element;
   switch (node.kind) {
-    case Kind::Element: break;
-    case Kind::Text: type = LiveNode::Kind::Text; break;
-    case Kind::RawHtml: type = LiveNode::Kind::RawHtml; break;
-    case Kind::Fragment: type = LiveNode::Kind::Fragment; break;
+    case Kind::Element:
+      break;
+    case Kind::Text:
+      type = LiveNode::Kind::Text;
+      break;
+    case Kind::RawHtml:
+      type = LiveNode::Kind::RawHtml;
+      break;
+    case Kind::Fragment:
+      type = LiveNode::Kind::Fragment;
+      break;
     case Kind::Slot: {
       Slot& slot = arena.at(std::get<vdom::SlotId>(node.value));
       if (auto* component = dynamic_cast<Component*>(&slot)) {
@@ -61,12 +67,16 @@ bool LiveTree::can_patch(const LiveNode& node, const vdom::VNode& next, const Sl
   using Kind = vdom::VNode::Kind;
   if (node.key != next.key) return false;
   switch (next.kind) {
-    case Kind::Element: return node.kind == LiveNode::Kind::Element && node.tag == next.tag;
-    case Kind::Text: return node.kind == LiveNode::Kind::Text;
+    case Kind::Element:
+      return node.kind == LiveNode::Kind::Element && node.tag == next.tag;
+    case Kind::Text:
+      return node.kind == LiveNode::Kind::Text;
     case Kind::RawHtml:
       return node.kind == LiveNode::Kind::RawHtml && node.text == vdom::to_text(next.value);
-    case Kind::Fragment: return node.kind == LiveNode::Kind::Fragment;
-    case Kind::Slot: break;
+    case Kind::Fragment:
+      return node.kind == LiveNode::Kind::Fragment;
+    case Kind::Slot:
+      break;
   }
   Slot& slot = arena.at(std::get<vdom::SlotId>(next.value));
   if (auto* component = dynamic_cast<Component*>(&slot)) {
@@ -91,9 +101,12 @@ void LiveTree::patch(LiveNode& node, vdom::VNode&& next, SlotArena& arena) {
       }
       return;
     }
-    case Kind::RawHtml: return;  // can_patch only accepts the same HTML
-    case Kind::Fragment: return patch_children(node, std::move(next.children), arena);
-    case Kind::Slot: return patch_slot(node, std::get<vdom::SlotId>(next.value), arena);
+    case Kind::RawHtml:
+      return;  // can_patch only accepts the same HTML
+    case Kind::Fragment:
+      return patch_children(node, std::move(next.children), arena);
+    case Kind::Slot:
+      return patch_slot(node, std::get<vdom::SlotId>(next.value), arena);
   }
 }
 
@@ -360,9 +373,14 @@ vdom::ListenResolver LiveTree::listen_resolver() const {
 
 void LiveTree::resolve(const LiveNode& node, std::vector<vdom::VNode>& out) {
   switch (node.kind) {
-    case LiveNode::Kind::Text: out.push_back(vdom::VNode::text(node.text)); return;
-    case LiveNode::Kind::RawHtml: out.push_back(vdom::VNode::raw_html(node.text)); return;
-    case LiveNode::Kind::Element: break;
+    case LiveNode::Kind::Text:
+      out.push_back(vdom::VNode::text(node.text));
+      return;
+    case LiveNode::Kind::RawHtml:
+      out.push_back(vdom::VNode::raw_html(node.text));
+      return;
+    case LiveNode::Kind::Element:
+      break;
     default:
       for (const auto& child : node.children) resolve(*child, out);
       return;

@@ -111,7 +111,8 @@ void LiveTree::mount_kind(LiveNode& node, vdom::VNode&& tree, SlotArena& arena) 
     case Kind::Fragment:
       node.kind = LiveNode::Kind::Fragment;
       return mount_children(node, std::move(tree.children), arena);
-    case Kind::Slot: return mount_slot(node, std::get<vdom::SlotId>(tree.value), arena);
+    case Kind::Slot:
+      return mount_slot(node, std::get<vdom::SlotId>(tree.value), arena);
   }
 }
 
@@ -216,9 +217,7 @@ void LiveTree::set_content(LiveNode& region, vdom::VNode&& tree, SlotArena& aren
 void LiveTree::show_failure(LiveNode& region, std::string_view where) {
   SlotArena none;
   vdom::VNode tree = error_content(host_.report(std::current_exception(), where));
-  untracked([&] {
-    region.content.run([&] { fill_region(region, std::move(tree), none); });
-  });
+  untracked([&] { region.content.run([&] { fill_region(region, std::move(tree), none); }); });
 }
 
 void LiveTree::fill_region(LiveNode& region, vdom::VNode&& tree, SlotArena& arena) {
@@ -267,9 +266,8 @@ void LiveTree::start_attribute_bindings(LiveNode& node) {
   for (LiveAttribute& attribute : node.attributes) {
     if (!attribute.binding || attribute.effect.alive()) continue;
     EffectOptions options{.phase = Phase::Render, .priority = static_cast<int>(node.depth) + 1};
-    attribute.effect =
-        effect([this, &node, name = attribute.name] { run_attribute(node, name); },
-               std::move(options));
+    attribute.effect = effect([this, &node, name = attribute.name] { run_attribute(node, name); },
+                              std::move(options));
   }
 }
 
@@ -349,8 +347,8 @@ void LiveTree::update_listening(LiveNode& node) {
       if (!kept && frame) frame->unlisten(node.id, type);
     }
     for (const auto& entry : next) {
-      bool known = std::find(node.listening.begin(), node.listening.end(), entry) !=
-                   node.listening.end();
+      bool known =
+          std::find(node.listening.begin(), node.listening.end(), entry) != node.listening.end();
       if (!known && frame) frame->listen(node.id, entry.first, entry.second);
     }
     if (next.empty()) {

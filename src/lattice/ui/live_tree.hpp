@@ -1,15 +1,18 @@
 // SPDX-License-Identifier: MIT
 // The live tree: what one page shows now, and how a new render changes it.
 //
-//   VNode (a description)  --mount-->  LiveNode (has ids, effects, owners)  --resolve-->  VNode, HTML
+//   VNode (a description)  --mount-->  LiveNode (has ids, effects, owners)  --resolve-->  VNode,
+//   HTML
 //         next VNode       --patch-->  ops by node id, for the nodes that differ
 //
 // A LiveNode is one of: an element, a text, raw HTML (these are DOM nodes and have an id once the
-// client has them); a fragment, a component, a binding (these are regions: they have DOM nodes below
-// them and none of their own). Components and bindings own an effect that re-renders just them.
+// client has them); a fragment, a component, a binding (these are regions: they have DOM nodes
+// below them and none of their own). Components and bindings own an effect that re-renders just
+// them.
 //
-// Ids are given in document order when a tree is sent, and never reused. A node that is not attached
-// is not on the client yet, so changes to it emit nothing: they are part of the INSERT to come.
+// Ids are given in document order when a tree is sent, and never reused. A node that is not
+// attached is not on the client yet, so changes to it emit nothing: they are part of the INSERT to
+// come.
 //
 // Invariant: after the ops of a flush are applied, the client's DOM equals resolve_all()
 // (live_tree_test.cpp drives random trees through a model of the client).
@@ -70,11 +73,11 @@ struct LiveNode {
   enum class Kind : uint8_t { Element, Text, RawHtml, Fragment, Component, Binding };
 
   Kind kind = Kind::Text;
-  bool attached = false;   // on the client, or a region whose place is there
-  uint32_t id = 0;         // of a DOM node, once attached
-  uint32_t index = 0;      // position among the parent's children
-  uint32_t depth = 0;      // components and bindings above; effects of outer ones run first
-  uint32_t level = 0;      // nodes of any kind above
+  bool attached = false;  // on the client, or a region whose place is there
+  uint32_t id = 0;        // of a DOM node, once attached
+  uint32_t index = 0;     // position among the parent's children
+  uint32_t depth = 0;     // components and bindings above; effects of outer ones run first
+  uint32_t level = 0;     // nodes of any kind above
   LiveNode* parent = nullptr;
   std::optional<vdom::Key> key;
   std::string tag;   // Element
@@ -202,8 +205,8 @@ class LiveTree {
   uint32_t next_id_ = 1;
   std::unordered_map<uint32_t, LiveNode*> listening_;
   std::unordered_map<reactive::Index, LiveNode*> components_;  // by their owner
-  std::unordered_map<LiveNode*, ErrorReport> errors_;  // shown at elements
-  std::vector<vdom::ListenOptions> resolved_options_;  // of the tree being resolved
+  std::unordered_map<LiveNode*, ErrorReport> errors_;          // shown at elements
+  std::vector<vdom::ListenOptions> resolved_options_;          // of the tree being resolved
   Counters counters_;
 };
 

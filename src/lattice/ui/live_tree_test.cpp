@@ -92,7 +92,8 @@ TEST(LiveTree, BoundSignalOnAPageOf10000NodesCostsSixteenBytesAndNoRender) {
   LivePage page([&](SlotArena& arena) {
     count.emplace(0);
     std::vector<VNode> rows;
-    for (int i = 0; i < 5000; ++i) rows.push_back(VNode::element("p", {}, {VNode::text(int64_t{i})}));
+    for (int i = 0; i < 5000; ++i)
+      rows.push_back(VNode::element("p", {}, {VNode::text(int64_t{i})}));
     SlotId slot = bound(arena, [&] { return vdom::Value{int64_t{count->get()}}; });
     rows[2500].children[0] = VNode::slot(slot);
     return VNode::element("main", {}, std::move(rows));
@@ -136,7 +137,8 @@ TEST(LiveTree, UnchangedRenderEmitsNothing) {
   LivePage page([&](SlotArena& arena) {
     if (!tick) tick.emplace(0);
     tick->get();
-    return VNode::element("div", {{"title", std::string("a")}, {"on_click", handler(arena, [](auto&) {})}},
+    return VNode::element("div",
+                          {{"title", std::string("a")}, {"on_click", handler(arena, [](auto&) {})}},
                           {VNode::text(std::string("x"))});
   });
   EXPECT_EQ(page.step([&] { tick->set(1); }), 0u);
@@ -190,9 +192,9 @@ TEST(LiveTree, BodyThatRaisesShowsErrorContentAndRecovers) {
   LivePage page([&](SlotArena& arena) {
     if (!divisor) divisor.emplace(1);
     return VNode::element("div", {}, {VNode::slot(component(arena, "child", [&](SlotArena&) {
-      if (divisor->get() == 0) throw std::runtime_error("division by zero");
-      return VNode::text(int64_t{10 / divisor->get()});
-    }))});
+                            if (divisor->get() == 0) throw std::runtime_error("division by zero");
+                            return VNode::text(int64_t{10 / divisor->get()});
+                          }))});
   });
   page.step([&] { divisor->set(0); });
   page.check();
@@ -244,7 +246,8 @@ TEST(LiveTree, RefusedAttributeInARenderLeavesNoBindingBehind) {
   LivePage page([&](SlotArena& arena) {
     if (!shape) shape.emplace(0);
     std::vector<vdom::Attribute> attributes;
-    attributes.push_back({"title", bound(arena, [&] { return vdom::Value{int64_t{shape->get()}}; })});
+    attributes.push_back(
+        {"title", bound(arena, [&] { return vdom::Value{int64_t{shape->get()}}; })});
     if (shape->get() == 1) attributes.insert(attributes.begin(), {"bad name", std::string("x")});
     return VNode::element("div", std::move(attributes));
   });
@@ -261,7 +264,8 @@ TEST(LiveTree, WhatCannotBeEncodedIsReplacedByErrorContent) {
     if (!shape) shape.emplace(0);
     if (shape->get() == 0) return VNode::text(std::string("fine"));
     if (shape->get() == 1) {
-      return VNode::fragment({VNode::element("b"), VNode::element("textarea", {}, {VNode::element("b")})});
+      return VNode::fragment(
+          {VNode::element("b"), VNode::element("textarea", {}, {VNode::element("b")})});
     }
     VNode deep = VNode::element("i");
     for (size_t i = 0; i < vdom::kTreeDepthMax + 10; ++i) {
@@ -317,7 +321,8 @@ TEST(LiveTree, ListenersFollowReRenders) {
     std::vector<vdom::Attribute> attributes;
     int now = shape->get();
     if (now == 1 || now == 2) {
-      attributes.push_back({"on_click", handler(arena, [](auto&) {}, debounced(now == 2 ? 50 : 0))});
+      attributes.push_back(
+          {"on_click", handler(arena, [](auto&) {}, debounced(now == 2 ? 50 : 0))});
     }
     if (now == 2) attributes.push_back({"on_key_down", handler(arena, [](auto&) {}, only_enter())});
     return VNode::element("button", std::move(attributes));
@@ -392,11 +397,14 @@ class RandomPage {
   SlotId value_slot(SlotArena& arena, Random& random) {
     size_t index = random() % values_.size();
     Signal<int> signal = values_[index];
-    return bound(arena, [signal] {
-      int now = signal.get();
-      if (now == 9) throw std::runtime_error("a binding that raises");
-      return now == 0 ? vdom::Value{std::string()} : vdom::Value{int64_t{now}};
-    }, random() % 2 ? index + 1 : 0);
+    return bound(
+        arena,
+        [signal] {
+          int now = signal.get();
+          if (now == 9) throw std::runtime_error("a binding that raises");
+          return now == 0 ? vdom::Value{std::string()} : vdom::Value{int64_t{now}};
+        },
+        random() % 2 ? index + 1 : 0);
   }
   std::vector<vdom::Attribute> attributes(SlotArena& arena, Random& random, std::string_view tag) {
     std::vector<vdom::Attribute> made;
@@ -430,11 +438,16 @@ class RandomPage {
   VNode node(SlotArena& arena, Random& random, int depth) {
     if (depth > 7) return VNode::text(pick(random, 4));
     switch (pick(random, 12)) {
-      case 0: return VNode::text(pick(random, 4));
-      case 1: return VNode::text(std::string());
-      case 2: return VNode::fragment(children(arena, random, depth));
-      case 3: return VNode::raw_html("<b>" + std::to_string(pick(random, 2)) + "</b>");
-      case 4: return VNode::slot(value_slot(arena, random));
+      case 0:
+        return VNode::text(pick(random, 4));
+      case 1:
+        return VNode::text(std::string());
+      case 2:
+        return VNode::fragment(children(arena, random, depth));
+      case 3:
+        return VNode::raw_html("<b>" + std::to_string(pick(random, 2)) + "</b>");
+      case 4:
+        return VNode::slot(value_slot(arena, random));
       case 5:
       case 6: {
         size_t shape = random() % shapes_.size();
@@ -448,7 +461,8 @@ class RandomPage {
           return body(inner, shape, depth + 2);
         }));
       }
-      case 8: return VNode::element("input", attributes(arena, random, "input"));
+      case 8:
+        return VNode::element("input", attributes(arena, random, "input"));
       default: {
         static const char* const kTags[] = {"div", "section", "em"};
         std::string tag = kTags[pick(random, 3)];
@@ -496,8 +510,7 @@ TEST(LiveTree, RandomPagesStayEqualToTheModel) {
 Body endless() {
   return [](SlotArena& arena) {
     return VNode::element(
-        "div", {},
-        {VNode::slot(arena.add(std::make_unique<FnComponent>("again", endless())))});
+        "div", {}, {VNode::slot(arena.add(std::make_unique<FnComponent>("again", endless())))});
   };
 }
 

@@ -79,7 +79,8 @@ struct OptionalOf<std::optional<T>> : std::true_type {
 
 // A scalar, or an optional one: what a text or an attribute can show.
 template <class T>
-concept Showable = Scalar<T> || (OptionalOf<T>::value && Scalar<typename OptionalOf<T>::value_type>);
+concept Showable =
+    Scalar<T> || (OptionalOf<T>::value && Scalar<typename OptionalOf<T>::value_type>);
 
 // A signal or a memo.
 template <class T>
@@ -139,7 +140,8 @@ template <class T>
 inline constexpr bool kEditable =
     std::same_as<T, std::string> || std::same_as<T, bool> ||
     (std::is_arithmetic_v<T> && !std::same_as<T, char>) || [] {
-      if constexpr (OptionalOf<T>::value) return std::is_arithmetic_v<typename OptionalOf<T>::value_type>;
+      if constexpr (OptionalOf<T>::value)
+        return std::is_arithmetic_v<typename OptionalOf<T>::value_type>;
       return false;
     }();
 

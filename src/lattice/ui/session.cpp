@@ -225,7 +225,8 @@ Result<void> Session::event(const vdom::ClientEvent& event) {
 void Session::dispatch(LiveNode& node, const vdom::ClientEvent& event) {
   if (event.revision) {
     node.input_revision =
-        std::max(node.input_revision, static_cast<uint32_t>(std::min<uint64_t>(*event.revision, UINT32_MAX)));
+        std::max(node.input_revision,
+                 static_cast<uint32_t>(std::min<uint64_t>(*event.revision, UINT32_MAX)));
   }
   // What the user sees now is known; only what differs from it has to be sent.
   if (event.value) {
@@ -234,7 +235,8 @@ void Session::dispatch(LiveNode& node, const vdom::ClientEvent& event) {
   if (event.selected) {
     if (LiveAttribute* shown = node.find_attribute("value")) {
       std::string lines;
-      for (const std::string& chosen : *event.selected) lines += (lines.empty() ? "" : "\n") + chosen;
+      for (const std::string& chosen : *event.selected)
+        lines += (lines.empty() ? "" : "\n") + chosen;
       shown->value = std::move(lines);
     }
   }

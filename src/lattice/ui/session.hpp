@@ -4,9 +4,9 @@
 //   mount -> html (first paint) -> connect -> receive(HELLO) -> receive(EVENT) ... -> close
 //
 // Work happens in segments (a handler to its return, a drained mailbox): one segment is one batch
-// and sends at most one frame. User-phase effects wait until the page's client is there. What changes
-// between the first paint and its adoption waits in the first frame; when that grows too large, or
-// the client could not adopt the first paint, the client gets the page anew.
+// and sends at most one frame. User-phase effects wait until the page's client is there. What
+// changes between the first paint and its adoption waits in the first frame; when that grows too
+// large, or the client could not adopt the first paint, the client gets the page anew.
 //
 // Threads: one at a time, by hand-over; only runtime().mailbox() may be used from others.
 #pragma once
@@ -111,8 +111,8 @@ class Session final : private LiveTreeHost {
   std::string title_;
   uint32_t node_count_ = 0;
   bool painted_ = false;
-  bool stale_ = false;     // the first paint is not what the page is: it must be sent anew
-  bool adopted_ = false;   // HELLO is there: frames may be built
+  bool stale_ = false;    // the first paint is not what the page is: it must be sent anew
+  bool adopted_ = false;  // HELLO is there: frames may be built
   bool in_segment_ = false;
   bool closed_ = false;
   uint16_t close_code_ = 1002;

@@ -68,7 +68,8 @@ struct Counter {
     if (!count) count.emplace(0);
     auto add = handler(arena, [this](auto&) { count->update([](int n) { return n + 1; }); });
     auto shown = bound(arena, [this] { return vdom::Value{int64_t{count->get()}}; });
-    return VNode::element("div", {}, {VNode::element("button", {{"on_click", add}}), VNode::slot(shown)});
+    return VNode::element("div", {},
+                          {VNode::element("button", {{"on_click", add}}), VNode::slot(shown)});
   }
 };
 
@@ -139,7 +140,8 @@ TEST(Session, PropertiesThatHtmlCannotSayFollowAdoption) {
 
 TEST(Session, FirstPaintThatHtmlCannotSayIsBuiltByTheClient) {
   SessionPage page([](SlotArena&) {
-    return VNode::element("style", {}, {VNode::text(std::string("a::before { content: '</style>' }"))});
+    return VNode::element("style", {},
+                          {VNode::text(std::string("a::before { content: '</style>' }"))});
   });
   EXPECT_NE(page.html.find("lattice-error"), std::string::npos);
   page.client.adopt_html(page.html);
@@ -244,7 +246,8 @@ TEST(Session, HandlerThatFlushesAndRemovesItsOwnNodeRunsToItsEnd) {
   SessionPage page([&](SlotArena& arena) {
     if (!shown) shown.emplace(true);
     if (!shown->get()) return VNode::element("p", {}, {VNode::text(std::string("gone"))});
-    auto guard = std::make_shared<std::string>("the handler's own capture, long enough for the heap");
+    auto guard =
+        std::make_shared<std::string>("the handler's own capture, long enough for the heap");
     auto call = handler(arena, [&, guard](auto&) {
       shown->set(false);
       page.session->flush();
@@ -293,10 +296,13 @@ struct Field {
         arena, [this] { return vdom::Value{on->get()}; },
         [this](const Edit& edit) { on->set(*edit.event.checked); });
     auto echo = bound(arena, [this] { return vdom::Value{text->get()}; });
-    return VNode::element("div", {},
-                          {VNode::element("input", {{"value", value}}),
-                           VNode::element("em", {}, {VNode::element("input", {{"type", std::string("checkbox")}, {"checked", checked}})}),
-                           VNode::slot(echo)});
+    return VNode::element(
+        "div", {},
+        {VNode::element("input", {{"value", value}}),
+         VNode::element(
+             "em", {},
+             {VNode::element("input", {{"type", std::string("checkbox")}, {"checked", checked}})}),
+         VNode::slot(echo)});
   }
 };
 
@@ -336,7 +342,8 @@ TEST(Session, ClearingABoundFieldAfterSubmitReachesTheClient) {
   Field field;
   SessionPage page([&](SlotArena& arena) {
     VNode tree = field(arena);
-    tree.children.push_back(VNode::element("button", {{"on_click", handler(arena, [&](auto&) { field.text->set(""); })}}));
+    tree.children.push_back(VNode::element(
+        "button", {{"on_click", handler(arena, [&](auto&) { field.text->set(""); })}}));
     return tree;
   });
   page.adopt();
@@ -350,7 +357,8 @@ TEST(Session, ValueOfAOneWayBindingIsNotWritten) {
   std::optional<Signal<std::string>> text;
   SessionPage page([&](SlotArena& arena) {
     text.emplace("fixed");
-    return VNode::element("input", {{"value", bound(arena, [&] { return vdom::Value{text->get()}; })}});
+    return VNode::element("input",
+                          {{"value", bound(arena, [&] { return vdom::Value{text->get()}; })}});
   });
   page.adopt();
   ASSERT_TRUE(page.receive(page.client.edit(*page.client.by_tag("input"), "changed")));

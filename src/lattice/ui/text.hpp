@@ -67,7 +67,8 @@ template <class... Arguments>
   using Made = internal::TextBinding<internal::Argument<Arguments>...>;
   auto made = std::make_unique<Made>(format, std::forward<Arguments>(arguments)...);
   constexpr bool kChanges = ((internal::Readable<std::decay_t<Arguments>> ||
-                              internal::Function<const std::decay_t<Arguments>>) || ...);
+                              internal::Function<const std::decay_t<Arguments>>) ||
+                             ...);
   if constexpr (kChanges) {
     return Node::of_slot(std::move(made));
   } else {

@@ -81,3 +81,17 @@ def test_sigterm_stops_the_child_first(parent: subprocess.Popen[str]) -> None:
     parent.send_signal(signal.SIGTERM)
     read_until(parent, "child stopped")
     assert parent.wait(10) == 0
+
+
+def test_port_0_is_chosen_once_for_all_children(monkeypatch: pytest.MonkeyPatch) -> None:
+    from lattice import _reload, cli
+
+    commands: list[list[str]] = []
+    monkeypatch.setattr(
+        _reload, "serve_reloading", lambda command, *_, **__: commands.append(list(command)) or 0
+    )
+    monkeypatch.setattr("sys.argv", ["lattice", "run", "app.py", "--reload", "--port", "0"])
+    with pytest.raises(SystemExit):
+        cli.run_reloading(Path("app.py"), "127.0.0.1", 0)
+    assert commands[0][-2] == "--port"
+    assert 0 < int(commands[0][-1]) < 65536

@@ -12,8 +12,8 @@ namespace lattice::app::internal {
 
 class Asset {
  public:
-  // "/_lattice/client", ".js" -> "/_lattice/client-0f3a....js". Empty bytes make an empty asset, which is
-  // served all the same.
+  // "/_lattice/client", ".js" -> "/_lattice/client-0f3a....js". Empty bytes make an empty asset,
+  // which is served all the same.
   Asset(std::string_view stem, std::string_view extension, std::string bytes);
   const std::string& url() const noexcept { return url_; }
   net::Response serve(const net::RequestHead& head) const;

@@ -63,10 +63,9 @@ void SessionHost::create_and_paint(const PaintedCallback& painted) {
   const std::unique_ptr<const SessionRequest> request = std::move(request_);
   FirstPaint result;
   try {
-    session_ = parts_.factory->create(
-        *request, page_, [weak = weak_from_this()] {
-          if (auto host = weak.lock()) host->wake();
-        });
+    session_ = parts_.factory->create(*request, page_, [weak = weak_from_this()] {
+      if (auto host = weak.lock()) host->wake();
+    });
     result.html = session_->first_paint();
     result.status = session_->page_status();
   } catch (...) {
@@ -77,14 +76,14 @@ void SessionHost::create_and_paint(const PaintedCallback& painted) {
 }
 
 void SessionHost::connect(std::shared_ptr<net::MessageSink> sink, std::vector<uint8_t> hello) {
-  strand_->post([self = shared_from_this(), sink = std::move(sink),
-                 hello = std::move(hello)]() mutable {
-    if (!self->session_) return;
-    self->sink_ = sink;
-    self->session_->connect(
-        std::make_shared<SocketFrameSink>(std::move(sink), self->parts_.counters));
-    self->receive(std::move(hello));
-  });
+  strand_->post(
+      [self = shared_from_this(), sink = std::move(sink), hello = std::move(hello)]() mutable {
+        if (!self->session_) return;
+        self->sink_ = sink;
+        self->session_->connect(
+            std::make_shared<SocketFrameSink>(std::move(sink), self->parts_.counters));
+        self->receive(std::move(hello));
+      });
 }
 
 void SessionHost::deliver(std::vector<uint8_t> frame) {

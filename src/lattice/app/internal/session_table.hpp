@@ -25,7 +25,13 @@ class SessionTable {
     size_t parked_max = 0;
     size_t parked_per_address_max = 0;
   };
-  enum class Admission : uint8_t { Admitted, TooManySessions, TooManyParked, TooManyForAddress, Closed };
+  enum class Admission : uint8_t {
+    Admitted,
+    TooManySessions,
+    TooManyParked,
+    TooManyForAddress,
+    Closed
+  };
   struct Counts {
     size_t live = 0;
     size_t parked = 0;  // painting ones included
@@ -35,7 +41,8 @@ class SessionTable {
 
   // Takes a painting session in, if there is room.
   Admission admit(const std::shared_ptr<SessionHost>& host, const std::string& address);
-  // Painted: its token is good until the deadline. Returns false when it has been removed meanwhile.
+  // Painted: its token is good until the deadline. Returns false when it has been removed
+  // meanwhile.
   bool park(const SessionHost& host, Clock::time_point deadline);
   // Uses a token up. Null when it is unknown, used or expired.
   std::shared_ptr<SessionHost> adopt(const std::string& token, Clock::time_point now);

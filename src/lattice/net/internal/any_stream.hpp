@@ -81,8 +81,8 @@ template <class Handler>
 void async_teardown(boost::beast::role_type, AnyStream& stream, Handler&& handler) {
   error_code ignored;
   stream.socket().shutdown(asio::socket_base::shutdown_send, ignored);
-  asio::post(stream.get_executor(), boost::beast::bind_front_handler(
-                                        std::forward<Handler>(handler), error_code{}));
+  asio::post(stream.get_executor(),
+             boost::beast::bind_front_handler(std::forward<Handler>(handler), error_code{}));
 }
 inline void teardown(boost::beast::role_type role, AnyStream& stream, error_code& error) {
   boost::beast::websocket::teardown(role, stream.socket(), error);

@@ -96,7 +96,9 @@ class ClientModel {
   }
   // First element in document order for which `matches` holds.
   template <class F>
-  ModelNode* find_if(const F& matches) { return find_below(root, matches); }
+  ModelNode* find_if(const F& matches) {
+    return find_below(root, matches);
+  }
   ModelNode* by_tag(std::string_view tag) {
     return find_if([&](const ModelNode& node) { return node.tag == tag; });
   }
@@ -271,12 +273,18 @@ class ClientModel {
   }
   vdom::Value value(ByteReader& reader) {
     switch (static_cast<vdom::ValueTag>(reader.u8())) {
-      case vdom::ValueTag::Null: return nullptr;
-      case vdom::ValueTag::False: return false;
-      case vdom::ValueTag::True: return true;
-      case vdom::ValueTag::Int: return reader.svarint();
-      case vdom::ValueTag::Float: return reader.f64();
-      case vdom::ValueTag::String: return std::string(reader.string());
+      case vdom::ValueTag::Null:
+        return nullptr;
+      case vdom::ValueTag::False:
+        return false;
+      case vdom::ValueTag::True:
+        return true;
+      case vdom::ValueTag::Int:
+        return reader.svarint();
+      case vdom::ValueTag::Float:
+        return reader.f64();
+      case vdom::ValueTag::String:
+        return std::string(reader.string());
     }
     fail("unknown value tag");
     return nullptr;
@@ -314,9 +322,12 @@ class ClientModel {
         target->text = reader.string();
         return;
       }
-      case Op::Insert: return insert(reader);
-      case Op::Remove: return take(*node(reader), true);
-      case Op::Move: return move(reader);
+      case Op::Insert:
+        return insert(reader);
+      case Op::Remove:
+        return take(*node(reader), true);
+      case Op::Move:
+        return move(reader);
       case Op::Listen: {
         ModelNode* target = node(reader);
         std::string type = atom(reader);
@@ -338,8 +349,12 @@ class ClientModel {
       case Op::Reset:
         while (!root.children.empty()) take(*root.children.back(), true);
         return;
-      case Op::Title: title = reader.string(); return;
-      case Op::Reload: reader.string(); return;
+      case Op::Title:
+        title = reader.string();
+        return;
+      case Op::Reload:
+        reader.string();
+        return;
       case Op::Error: {
         ModelNode* target = node(reader);
         if (target->tag.empty()) fail("ERROR at a text");
@@ -347,8 +362,11 @@ class ClientModel {
         reader.string();
         return;
       }
-      case Op::ClearError: node(reader)->error.clear(); return;
-      default: set_op(reader, code);
+      case Op::ClearError:
+        node(reader)->error.clear();
+        return;
+      default:
+        set_op(reader, code);
     }
   }
   void set_op(ByteReader& reader, vdom::Op code) {
@@ -359,12 +377,19 @@ class ClientModel {
   void set(ModelNode& target, ByteReader& reader, vdom::Op code) {
     std::string name = atom(reader);
     switch (code) {
-      case vdom::Op::SetAttr: return set_attribute(target, name, value(reader));
-      case vdom::Op::SetProp: return set_property(target, name, value(reader));
-      case vdom::Op::SetStyle: return set_style(target, name, value(reader));
-      case vdom::Op::SetClass: return set_class(target, name, reader.u8() == 1);
-      case vdom::Op::Listen: target.listeners[name] = options(reader); return;
-      default: fail("unknown op " + std::to_string(static_cast<int>(code)));
+      case vdom::Op::SetAttr:
+        return set_attribute(target, name, value(reader));
+      case vdom::Op::SetProp:
+        return set_property(target, name, value(reader));
+      case vdom::Op::SetStyle:
+        return set_style(target, name, value(reader));
+      case vdom::Op::SetClass:
+        return set_class(target, name, reader.u8() == 1);
+      case vdom::Op::Listen:
+        target.listeners[name] = options(reader);
+        return;
+      default:
+        fail("unknown op " + std::to_string(static_cast<int>(code)));
     }
   }
 
@@ -378,12 +403,15 @@ class ClientModel {
     auto made = std::make_unique<ModelNode>();
     made->id = id++;
     switch (static_cast<vdom::TreeKind>(reader.u8())) {
-      case vdom::TreeKind::Text: made->text = reader.string(); return made;
+      case vdom::TreeKind::Text:
+        made->text = reader.string();
+        return made;
       case vdom::TreeKind::RawHtml:
         made->tag = "#raw";
         made->text = reader.string();
         return made;
-      case vdom::TreeKind::Element: break;
+      case vdom::TreeKind::Element:
+        break;
     }
     made->tag = atom(reader);
     uint64_t attributes = reader.varint();
@@ -527,7 +555,8 @@ class ClientModel {
         std::istringstream entries(value);
         for (std::string entry; std::getline(entries >> std::ws, entry, ';');) {
           size_t colon = entry.find(": ");
-          if (colon != std::string::npos) node.styles[entry.substr(0, colon)] = entry.substr(colon + 2);
+          if (colon != std::string::npos)
+            node.styles[entry.substr(0, colon)] = entry.substr(colon + 2);
         }
         return;
       }

@@ -14,6 +14,7 @@
 #include "lattice/app/app_actor.hpp"
 #include "lattice/app/server.hpp"
 #include "lattice/app/ui_host.hpp"
+#include "log_thread.hpp"
 #include "reactive.hpp"
 #include "session_state.hpp"
 #include "ui.hpp"
@@ -38,27 +39,6 @@ ui::ErrorReport describe(std::exception_ptr error) {
   }
 }
 
-void log_to_python(const char* level, std::string_view message) {
-  nb::object logger = nb::module_::import_("logging").attr("getLogger")("lattice");
-  logger.attr(level)("%s", nb::str(message.data(), message.size()));
-}
-
-// Threads of the server log without the GIL: it is taken here, unless Python is going away.
-void log_from_server(net::LogLevel level, std::string_view message) {
-  if (!Py_IsInitialized()) return;
-  nb::gil_scoped_acquire gil;
-  switch (level) {
-    case net::LogLevel::Debug:
-      return log_to_python("debug", message);
-    case net::LogLevel::Info:
-      return log_to_python("info", message);
-    case net::LogLevel::Warning:
-      return log_to_python("warning", message);
-    case net::LogLevel::Error:
-      return log_to_python("error", message);
-  }
-}
-
 // Python's name for this thread, under which sys._current_frames() has its stack.
 void run_segment(const std::function<void()>& segment) {
   nb::gil_scoped_acquire gil;
@@ -78,6 +58,7 @@ std::exception_ptr to_exception_ptr(PyObject* exception) {
 // The app's own thread, as the signals of scope="app" see it.
 class PyAppActor final : public AppActor {
  public:
+  explicit PyAppActor(net::Log log) : actor_(with_gil, std::move(log)) {}
   bool post(std::function<void()> message) override { return actor_.post(std::move(message)); }
   bool post_and_wait(std::function<void()> message, std::chrono::milliseconds timeout) override {
     return actor_.post_and_wait(std::move(message), timeout);
@@ -85,7 +66,13 @@ class PyAppActor final : public AppActor {
   void stop() { actor_.stop(); }
 
  private:
-  app::AppActor actor_{{}, log_from_server};
+  // Around whole bursts: shared memos and effects run when their batch ends.
+  static void with_gil(const std::function<void()>& burst) {
+    nb::gil_scoped_acquire gil;
+    burst();
+  }
+
+  app::AppActor actor_;
 };
 
 class PyServer {
@@ -110,7 +97,7 @@ class PyServer {
     options.allowed_hosts = std::move(allowed_hosts);
     options.handler_threads_max = handler_threads;
     options.around_segment = run_segment;
-    options.log = log_from_server;
+    options.log = log();
     options.on_slow_segment = [this](const app::SlowSegment& slow) { report_slow(slow); };
     server_ = std::make_unique<app::Server>(app::make_ui_factory(host_options(title, language)),
                                             std::move(options));
@@ -126,6 +113,7 @@ class PyServer {
 
   // The GIL is released around everything that may wait for a segment.
   void start() {
+    log_->start();
     set_app_actor(actor_);
     nb::gil_scoped_release release;
     server_->start();
@@ -135,6 +123,7 @@ class PyServer {
       nb::gil_scoped_release release;
       server_->stop();
       actor_->stop();
+      log_->stop();
     }
     if (app_actor() == actor_) set_app_actor(nullptr);
   }
@@ -143,11 +132,16 @@ class PyServer {
   nb::dict stats() const;
 
  private:
+  net::Log log() const {
+    return
+        [log = log_](net::LogLevel level, std::string_view message) { log->log(level, message); };
+  }
+
   app::UiHostOptions host_options(std::string title, std::string language) {
     app::UiHostOptions options;
     options.page = {std::move(title), std::move(language)};
     options.describe = describe;
-    options.log = [](const std::string& message) { log_to_python("error", message); };
+    options.log = [](const std::string& message) { log_to_python(net::LogLevel::Error, message); };
     options.opened = open_session;
     options.make_root = [this](ui::Session&, const app::SessionRequest&) {
       return make_component(make_root_());
@@ -198,7 +192,9 @@ class PyServer {
 
   nb::callable make_root_;
   nb::callable on_slow_;
-  std::shared_ptr<PyAppActor> actor_ = std::make_shared<PyAppActor>();
+  // Shared: what outlives stop() (a segment that blocks for ever) may still log.
+  std::shared_ptr<LogThread> log_ = std::make_shared<LogThread>();
+  std::shared_ptr<PyAppActor> actor_ = std::make_shared<PyAppActor>(log());
   std::unique_ptr<app::Server> server_;
 };
 

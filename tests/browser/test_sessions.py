@@ -97,6 +97,24 @@ def test_a_handler_reads_its_own_write_of_app_scoped_state(serve, open_page):
     expect(page.locator("p")).to_have_text("5 10")
 
 
+def test_a_memo_of_app_scoped_state_is_seen_by_both(serve, open_page):
+    server = serve("""
+        messages = lt.signal((), scope="app")
+        count = lt.memo(lambda: len(messages.value), scope="app")
+
+        @lt.component
+        def main():
+            def say():
+                messages.update(lambda all: (*all, "hi"))
+            return ui.main(ui.p(count), ui.button("say", on_click=say))
+    """)
+    one, two = open_page(server), open_page(server)
+    for tab in (one, two, one):
+        tab.get_by_role("button").click()
+    for tab in (one, two):
+        expect(tab.locator("p")).to_have_text("3")
+
+
 def test_session_ids_differ(serve, open_page):
     server = serve(COUNTERS)
     ids = {open_page(server).locator("#id").inner_text() for _ in range(3)}

@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <memory>
 #include <optional>
 #include <stdexcept>
@@ -363,6 +364,56 @@ TEST(Effect, CreatedInACleanupTracksItsOwnSources) {
   first.dispose();
   y.set(1);
   EXPECT_EQ(late, 2);
+}
+
+TEST(Effect, WhatItWritesToItsOwnSourceIsWhatTheNextWriteIsComparedWith) {
+  Scope scope;
+  Signal<int> level{5};
+  std::vector<int> seen;
+  auto clamp = effect([&, level] {
+    seen.push_back(level.get());
+    level.set(std::min(level.get(), 10));
+  });
+  level.set(20);
+  level.set(30);
+  level.set(3);
+  EXPECT_EQ(seen, (std::vector<int>{5, 20, 30, 3}));
+  level.set(20);  // clamped to 10
+  level.set(20);  // another value than the 10 that is there
+  EXPECT_EQ(seen, (std::vector<int>{5, 20, 30, 3, 20, 20}));
+  EXPECT_EQ(level.peek(), 10);
+  batch([&] { level.set(20); });
+  EXPECT_EQ(seen.size(), 7u);
+  level.set(10);  // what is there already
+  Signal<int> other{0};
+  auto unrelated = effect([=] { other.get(); });
+  other.set(1);
+  EXPECT_EQ(seen.size(), 7u);
+}
+
+TEST(Effect, MemoOfASignalThatAnEffectWroteBackIsNotStale) {
+  Scope scope;
+  Signal<int> level{5};
+  auto doubled = memo([=] { return level.get() * 2; });
+  auto clamp = effect([=] { level.set(std::min(level.get(), 10)); });
+  EXPECT_EQ(doubled.get(), 10);
+  level.set(20);
+  EXPECT_EQ(doubled.get(), 20);
+  level.set(30);
+  level.set(7);
+  EXPECT_EQ(doubled.get(), 14);
+}
+
+TEST(Effect, FirstRunThatWritesItsOwnSourceCommitsIt) {
+  Scope scope;
+  Signal<int> level{50};
+  int runs = 0;
+  auto clamp = effect([&, level] {
+    ++runs;
+    level.set(std::min(level.get(), 10));
+  });
+  level.set(50);
+  EXPECT_EQ(runs, 2);
 }
 
 }  // namespace

@@ -48,6 +48,7 @@ void Graph::run_queue() {
       run_effect(effect);
     }
   }
+  commit_written();
   drain_unwatched();
 }
 

@@ -138,6 +138,21 @@ void Graph::drain_unwatched() noexcept {
   }
 }
 
+// What a running function wrote to a signal and nobody has read since, the writer itself not being
+// triggered: it becomes the value now, so that the next write is compared with what people see.
+void Graph::commit_written() noexcept {
+  while (!written_.empty()) {
+    Node* source = node_of(written_.back());
+    written_.pop_back();
+    if (source == nullptr || !(source->flags & kDirty) || !update(source)) continue;
+    // Memos that were marked must know; effects have run, and the writer is not to run again.
+    for (Index at_link = source->subs; at_link != 0; at_link = at<Link>(at_link)->next_sub) {
+      auto* sub = at<Computation>(at<Link>(at_link)->sub);
+      if ((sub->flags & (kMutable | kPending)) == (kMutable | kPending)) sub->flags |= kDirty;
+    }
+  }
+}
+
 // --- marking
 
 bool Graph::is_current_link(const Link* link) const noexcept {
@@ -218,6 +233,7 @@ void Graph::changed(Node* source) {
 }
 
 void Graph::changed_later(Node* source) noexcept {
+  if (frame_ != nullptr) written_.push_back(handle_of(source));
   if (source->subs != 0) propagate(source->subs, frame_ != nullptr);
 }
 

@@ -270,7 +270,7 @@ class Graph {
   // What every outermost operation ends with: run what was queued, unless someone else will.
   // Throws CycleError when effects keep triggering one another.
   void settle() {
-    if (!(queue_.empty() && unwatched_.empty()) && idle()) run_queue();
+    if (!(queue_.empty() && unwatched_.empty() && written_.empty()) && idle()) run_queue();
   }
   void schedule(Computation* effect) noexcept;
   void hold_user_effects(bool held);
@@ -314,6 +314,7 @@ class Graph {
   void release_link(Link* link) noexcept;
   void unwatch(Node* dep) noexcept;
   void drain_unwatched() noexcept;
+  void commit_written() noexcept;
   void propagate(Index first, bool inner) noexcept;
   void shallow_propagate(Index first) noexcept;
   bool check_dirty(Computation* sub) noexcept;
@@ -356,6 +357,7 @@ class Graph {
   IndexStack propagate_stack_;
   IndexStack check_stack_;
   std::vector<Index> unwatched_;
+  std::vector<NodeHandle> written_;  // signals that a running function wrote
   std::vector<Index> late_nodes_;
   std::vector<Index> late_links_;
   std::unordered_map<Index, Extra> extras_;

@@ -159,10 +159,14 @@ class Signal {
     Graph* graph = Graph::current_fast();
     if (node->flags & reactive::kDirty) [[unlikely]] {
       graph = reactive::graph_of(node);
-      if (Node::update(*graph, node)) graph->promote(node);
+      commit(*graph, node);
     }
     if (track) graph->track(node, handle_.index);
     return &node->current;
+  }
+
+  static void commit(Graph& graph, Node* node) {
+    if (Node::update(graph, node)) graph.promote(node);
   }
 
   const T& latest() const {

@@ -298,3 +298,19 @@ def test_readme_example(capsys: pytest.CaptureFixture[str]) -> None:
         count.value = 6
     log.dispose()
     assert capsys.readouterr().out == "0\n10\n12\n"
+
+
+def test_what_an_effect_writes_to_its_own_source_is_compared_with_the_next_write() -> None:
+    level = lt.signal(5)
+    seen: list[int] = []
+
+    @lt.effect
+    def clamp() -> None:
+        seen.append(level.value)
+        level.value = min(level.value, 10)
+
+    for value in (20, 30, 3, 20, 20):
+        level.value = value
+    assert seen == [5, 20, 30, 3, 20, 20]
+    assert level.value == 10
+    clamp.dispose()

@@ -5,6 +5,7 @@
 
 #include <sys/mman.h>
 
+#include <cstring>
 #include <mutex>
 #include <new>
 
@@ -14,9 +15,11 @@
 
 namespace lattice::reactive {
 
-char* arena_base = nullptr;
-
 namespace {
+
+// What index 0 refers to: a link to nothing, and a node that no handle matches.
+constexpr uint32_t kNothing[] = {0, ~uint32_t{0}};
+alignas(kGranuleBytes) constinit uint32_t nothing_yet[] = {kNothing[0], kNothing[1]};
 
 constexpr size_t kRangeBytesMax = (size_t{1} << 32) * kGranuleBytes;
 constexpr size_t kRangeBytesMin = size_t{64} << 20;
@@ -72,8 +75,10 @@ class ChunkSource {
       madvise(range, bytes, MADV_DONTDUMP);
       auto address = reinterpret_cast<uintptr_t>(range);
       auto aligned = (address + kChunkBytes - 1) & ~(uintptr_t{kChunkBytes} - 1);
-      arena_base = reinterpret_cast<char*>(aligned);
-      next_ = arena_base;
+      char* start = reinterpret_cast<char*>(aligned);
+      std::memcpy(start, kNothing, sizeof(kNothing));
+      next_ = start + kChunkBytes;
+      arena_base = start;
       end_ = reinterpret_cast<char*>(address + bytes);
       free_.reserve(1024);
       return;
@@ -89,6 +94,8 @@ class ChunkSource {
 };
 
 }  // namespace
+
+char* arena_base = reinterpret_cast<char*>(nothing_yet);
 
 Arena::~Arena() {
   for (char* chunk : chunks_) {

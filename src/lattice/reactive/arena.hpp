@@ -8,8 +8,10 @@
 // generation word outlive the node (see NodeHandle in graph.hpp).
 //
 // A chunk begins with a ChunkHeader that names its graph: node -> graph costs one mask and one
-// load. Invariant: index 0 is never handed out; it means "none". Threads: one arena belongs to one
-// graph; only taking and returning chunks is shared, and locked.
+// load. Invariant: index 0 is never handed out; it means "none". The chunk there belongs to nobody
+// and reads as zeros but for one generation, so that hot paths may follow an index before they know
+// whether there is one. Threads: one arena belongs to one graph; only taking and returning chunks
+// is shared, and locked.
 #pragma once
 
 #include <cstddef>
@@ -25,7 +27,8 @@ inline constexpr size_t kGranuleBytes = 8;
 inline constexpr size_t kChunkBytes = size_t{64} << 10;
 inline constexpr size_t kSlotBytesMax = 1024;
 
-// Start of the reserved range; set before the first index exists, then constant.
+// Start of the reserved range; set before the first index exists, then constant. What lies at index
+// 0 is never a node of generation 0.
 [[gnu::visibility("hidden")]] extern char* arena_base;
 
 template <class T>

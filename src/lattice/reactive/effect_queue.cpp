@@ -5,6 +5,8 @@
 
 namespace lattice::reactive {
 namespace {
+constexpr uint32_t kRoomMin = 64;
+
 // Heap order: std heaps put the greatest first, so "less" means "runs later".
 constexpr auto runs_later = [](const auto& a, const auto& b) {
   if (a.priority != b.priority) return a.priority > b.priority;
@@ -28,14 +30,25 @@ Index EffectQueue::pop_ranked(Lane& lane) noexcept {
 
 Index EffectQueue::pop_from(Lane& lane) noexcept {
   if (!lane.ranked.empty() && lane.ranked.front().priority < 0) return pop_ranked(lane);
-  if (lane.head == lane.fifo.size()) return lane.ranked.empty() ? 0 : pop_ranked(lane);
+  if (lane.head == lane.end) return lane.ranked.empty() ? 0 : pop_ranked(lane);
   return pop_fifo(lane);
 }
 
-// Effects that keep triggering effects: the queue never drains, but must not grow.
-void EffectQueue::compact(Lane& lane) noexcept {
-  lane.fifo.erase(lane.fifo.begin(), lane.fifo.begin() + static_cast<ptrdiff_t>(lane.head));
+// Effects that keep triggering effects: the queue never drains, but must not grow. What is popped
+// is given up only when it is half of the room, so that moving the rest is paid for.
+void EffectQueue::make_room(Lane& lane) {
+  const uint32_t size = lane.end - lane.head;
+  const Index* first = lane.fifo.get() + lane.head;
+  if (lane.head >= kRoomMin / 2 && lane.head >= lane.capacity / 2) {
+    std::copy_n(first, size, lane.fifo.get());
+  } else {
+    lane.capacity = std::max(kRoomMin, lane.capacity * 2);
+    auto fifo = std::make_unique<Index[]>(lane.capacity);
+    std::copy_n(first, size, fifo.get());
+    lane.fifo = std::move(fifo);
+  }
   lane.head = 0;
+  lane.end = size;
 }
 
 Index EffectQueue::pop_ranked_first() noexcept {

@@ -8,6 +8,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <vector>
 
 #include "lattice/reactive/arena.hpp"
@@ -23,21 +24,20 @@ class EffectQueue {
   void push(Index effect, Phase phase, int32_t priority) {
     ++size_;
     Lane& lane = lanes_[static_cast<size_t>(phase)];
-    if (priority == 0) {
-      lane.fifo.push_back(effect);
-    } else {
-      push_ranked(lane, effect, priority);
-    }
+    if (priority != 0) [[unlikely]]
+      return push_ranked(lane, effect, priority);
+    if (lane.end == lane.capacity) [[unlikely]]
+      make_room(lane);
+    lane.fifo[lane.end++] = effect;
   }
   // The next effect that may run, 0 when there is none.
   Index pop() noexcept {
-    if (size_ == 0) return 0;
     if (ranked_ != 0) [[unlikely]]
       return pop_ranked_first();
     Lane* lane = &lanes_[0];
-    if (lane->head == lane->fifo.size()) {
+    if (lane->head == lane->end) {
       lane = &lanes_[1];
-      if (user_held_ || lane->head == lane->fifo.size()) return 0;
+      if (lane->head == lane->end || user_held_) return 0;
     }
     --size_;
     return pop_fifo(*lane);
@@ -56,28 +56,23 @@ class EffectQueue {
     Index effect;
   };
   struct Lane {
-    std::vector<Index> fifo;
-    size_t head = 0;  // fifo entries before this are popped
+    std::unique_ptr<Index[]> fifo;
+    uint32_t head = 0;  // entries before this are popped
+    uint32_t end = 0;
+    uint32_t capacity = 0;
     std::vector<Ranked> ranked;
-    size_t size() const noexcept { return fifo.size() - head + ranked.size(); }
+    size_t size() const noexcept { return end - head + ranked.size(); }
   };
   void push_ranked(Lane& lane, Index effect, int32_t priority);
+  static void make_room(Lane& lane);
   static Index pop_fifo(Lane& lane) noexcept {
     Index effect = lane.fifo[lane.head++];
-    if (lane.head == lane.fifo.size()) {
-      lane.fifo.clear();
-      lane.head = 0;
-    } else if (lane.head >= kCompactAfter && lane.head * 2 >= lane.fifo.size()) [[unlikely]] {
-      compact(lane);
-    }
+    if (lane.head == lane.end) lane.head = lane.end = 0;
     return effect;
   }
-  static void compact(Lane& lane) noexcept;
   Index pop_ranked_first() noexcept;
   Index pop_from(Lane& lane) noexcept;
   Index pop_ranked(Lane& lane) noexcept;
-
-  static constexpr size_t kCompactAfter = 4096;
 
   Lane lanes_[2];
   size_t size_ = 0;

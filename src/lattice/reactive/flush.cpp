@@ -12,20 +12,35 @@ namespace {
 constexpr uint32_t kRoundsMax = 10'000;
 }
 
-void Graph::notify(Computation* effect) noexcept {
-  if (effect->flags & kQueued) return;
-  effect->flags |= kQueued;
-  // Effects have no subscribers: these words hold priority and phase.
-  queue_.push(index_of(effect), static_cast<Phase>(effect->subs_tail),
-              static_cast<int32_t>(effect->subs));
-}
-
 void Graph::unwind_batch() noexcept {
   try {
     close_batch();
   } catch (...) {
     report(nullptr, std::current_exception());
   }
+}
+
+inline bool Graph::must_run(Computation* effect) noexcept {
+  begin_walk();  // the effect may be disposed by a memo that is checked
+  const bool must_run = check_dirty(effect);
+  if (!must_run) effect->flags &= static_cast<Flags>(~(kPending | kRecursed));
+  end_walk();
+  return must_run;
+}
+
+inline void Graph::run_if_stale(Computation* effect) {
+  const Flags flags = effect->flags;
+  if ((flags & kDirty) || ((flags & kPending) && must_run(effect))) update(effect);
+}
+
+inline void Graph::run_effect(Computation* effect) {
+  if (effect->flags & kNested) [[unlikely]]
+    run_ancestors(effect);
+  const auto flags = static_cast<Flags>(effect->flags & ~kQueued);
+  effect->flags = flags;
+  if (flags & kDisposed) [[unlikely]]
+    return release_slot(effect);
+  run_if_stale(effect);
 }
 
 void Graph::run_queue() {
@@ -40,35 +55,15 @@ void Graph::run_queue() {
     uint32_t rounds = 0;
     while (Index index = queue_.pop()) {
       auto* effect = at<Computation>(index);
-      if (left_in_round == 0) {
-        left_in_round = queue_.runnable() + 1;
+      if (left_in_round-- == 0) [[unlikely]] {
+        left_in_round = queue_.runnable();
         if (++rounds == kRoundsMax) give_up(effect);
       }
-      --left_in_round;
       run_effect(effect);
     }
   }
-  commit_written();
-  drain_unwatched();
-}
-
-void Graph::run_effect(Computation* effect) {
-  if (effect->flags & kNested) run_ancestors(effect);
-  effect->flags &= static_cast<Flags>(~kQueued);
-  if (effect->flags & kDisposed) return release_slot(effect);
-  run_if_stale(effect);
-}
-
-void Graph::run_if_stale(Computation* effect) {
-  if (!(effect->flags & kDirty)) {
-    if (!(effect->flags & kPending)) return;
-    ++walks_;  // the effect may be disposed by a memo that is checked
-    const bool must_run = check_dirty(effect);
-    if (!must_run) effect->flags &= static_cast<Flags>(~(kPending | kRecursed));
-    end_walk();
-    if (!must_run) return;
-  }
-  update(effect);
+  if (!written_.empty()) commit_written();
+  if (!unwatched_.empty()) drain_unwatched();
 }
 
 // An owner that is stale runs before what it owns, which it will dispose. Outermost first, each at

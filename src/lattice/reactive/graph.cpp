@@ -48,30 +48,40 @@ uint16_t register_node_type(const NodeType& type) {
   return static_cast<uint16_t>(node_types_count++);
 }
 
-void IndexStack::grow() {
-  const uint32_t capacity = capacity_ == 0 ? 64 : capacity_ * 2;
-  auto entries = std::make_unique<Index[]>(capacity);
-  std::copy_n(entries_.get(), capacity_, entries.get());  // put() may be ahead of size_
-  entries_ = std::move(entries);
-  capacity_ = capacity;
-}
-
 // --- links
 
-void Graph::link(Node* dep, Computation* sub, Index tail, Index next) {
-  if (sub->flags & kDisposed) return;  // it disposed itself and still runs
+// A read that is not the one that the last run made at this point.
+void Graph::track_news(Node* dep, Index dep_index) {
+  Frame& frame = *frame_;
+  Computation* sub = frame.node;
+  if (sub == nullptr || (sub->flags & kDisposed)) return;  // it disposed itself and still runs
+  if (sub->deps_tail != 0 && at<Link>(sub->deps_tail)->dep == dep_index) {
+    last_read_ = dep_index;
+    return;
+  }
   // Read before in this run, with other sources in between. Only found while `sub` is the newest
   // subscriber; otherwise a second link is made, once: later runs re-use both in place.
   if (dep->subs_tail != 0) {
-    Link* last = at<Link>(dep->subs_tail);
-    if (last->version == run_version_ && last->sub == context_.observer) return;
+    const Link* last = at<Link>(dep->subs_tail);
+    if (last->version == frame.version && last->sub == index_of(sub)) {
+      frame.repeated = dep_index;
+      return;
+    }
   }
+  link(dep, sub);
+  last_read_ = dep_index;
+}
+
+// Inserts a link between what was read in this run and what is left of the last one.
+void Graph::link(Node* dep, Computation* sub) {
   if (graph_of(dep) != this) {
     throw AccessError(std::string("'") + name_of(dep) + "' belongs to another runtime");
   }
+  const Index tail = sub->deps_tail;
   Index index =
       tail == 0 && sub->first_link.dep == 0 ? index_of(&sub->first_link) : arena_.allocate_link();
-  *at<Link>(index) = {index_of(dep), context_.observer, dep->subs_tail, 0, next, run_version_};
+  *at<Link>(index) = {index_of(dep), index_of(sub),  dep->subs_tail, 0,
+                      frame_->next,  frame_->version};
   (tail != 0 ? at<Link>(tail)->next_dep : sub->deps) = index;
   (dep->subs_tail != 0 ? at<Link>(dep->subs_tail)->next_sub : dep->subs) = index;
   dep->subs_tail = index;
@@ -85,6 +95,7 @@ void Graph::release_link(Link* link) noexcept {
     link->dep = 0;
   } else if (walks_ != 0) {
     late_links_.push_back(index_of(link));
+    has_late_ = true;
   } else {
     arena_.release_link(index_of(link));
   }
@@ -105,6 +116,11 @@ Index Graph::unlink(Link* link) noexcept {
 void Graph::unlink_all(Computation* sub) noexcept {
   Index link = sub->deps;
   sub->deps = sub->deps_tail = 0;
+  if (sub->flags & kRunning) {
+    for (Frame* frame = frame_; frame != nullptr; frame = frame->outer) {
+      if (frame->node == sub) frame->next = kNextOfDisposed;
+    }
+  }
   while (link != 0) link = unlink(at<Link>(link));
 }
 
@@ -113,6 +129,15 @@ void Graph::purge(Computation* sub) noexcept {
   Index link = end;
   end = 0;
   while (link != 0) link = unlink(at<Link>(link));
+}
+
+bool RunFrame::finish_news() noexcept {
+  if (!(node->flags & kDisposed)) {
+    graph_.purge(node);
+    return true;
+  }
+  graph_.finish(node);
+  return false;
 }
 
 // The last subscriber is gone. A memo will let go of its sources when things settle, unless it has
@@ -156,61 +181,89 @@ void Graph::commit_written() noexcept {
 // --- marking
 
 bool Graph::is_current_link(const Link* link) const noexcept {
-  uint32_t version = run_version_;
-  for (const RunFrame* frame = frame_; frame != nullptr; frame = frame->outer_) {
-    if (index_of(frame->node_) == link->sub) return version == link->version;
-    version = frame->saved_version_;
+  for (const Frame* frame = frame_; frame->node != nullptr; frame = frame->outer) {
+    if (index_of(frame->node) == link->sub) return frame->version == link->version;
   }
   return false;
+}
+
+// Marks a subscriber that is marked or running. Returns its flags as far as they say what is left
+// to do: nothing when it was marked already, for then so is what lies below.
+Flags Graph::mark_again(const Link* link, Computation* sub) noexcept {
+  const Flags flags = sub->flags;
+  if (!(flags & (kRunning | kRecursed))) return 0;
+  if (!(flags & kRunning)) {
+    sub->flags = static_cast<Flags>((flags & ~kRecursed) | kPending);
+    return flags;
+  }
+  if ((flags & (kDirty | kPending)) || !is_current_link(link)) return 0;
+  // It wrote what it has read: stale again, but not to be run again by itself.
+  sub->flags = flags | kRecursed | kPending;
+  return flags & kMutable;
 }
 
 // Marks everything downstream Pending and queues effects, in subscription order, depth first.
 // `inner`: the write came from a running function, so what it marks may have to be marked again.
 void Graph::propagate(Index first, bool inner) noexcept {
-  const uint32_t base = propagate_stack_.size();
   const auto mark = static_cast<Flags>(inner ? kPending | kRecursed : kPending);
+  Link** top = propagate_stack_.top();
   Link* link = at<Link>(first);
   for (;;) {
     Computation* sub = subscriber_of(link);
     Flags flags = sub->flags;
-    if (!(flags & (kRunning | kRecursed | kDirty | kPending))) {
+    if (!(flags & (kRunning | kRecursed | kDirty | kPending))) [[likely]] {
       sub->flags = flags | mark;
-    } else if (!(flags & (kRunning | kRecursed))) {
-      flags = 0;  // marked already, and so is what lies below
-    } else if (!(flags & kRunning)) {
-      sub->flags = static_cast<Flags>((flags & ~kRecursed) | kPending);
-    } else if (!(flags & (kDirty | kPending)) && is_current_link(link)) {
-      // It wrote what it has read: stale again, but not to be run again by itself.
-      sub->flags = flags | kRecursed | kPending;
-      flags &= kMutable;
     } else {
-      flags = 0;
+      flags = mark_again(link, sub);
     }
-    if (flags & kWatching) notify(sub);
-    if ((flags & kMutable) && sub->subs != 0) {
-      if (link->next_sub != 0) propagate_stack_.push(link->next_sub);
-      link = at<Link>(sub->subs);
-    } else if (link->next_sub != 0) {
-      link = at<Link>(link->next_sub);
-    } else if (propagate_stack_.size() > base) {
-      link = at<Link>(propagate_stack_.pop());
+    const Index sibling = link->next_sub;
+    if (flags & kMutable) {
+      if (const Index below = sub->subs; below != 0) {
+        if (sibling != 0) top = propagate_stack_.push(top, at<Link>(sibling));
+        link = at<Link>(below);
+        continue;
+      }
+    } else if (flags & kWatching) {
+      notify(sub);
+    }
+    if (sibling != 0) {
+      link = at<Link>(sibling);
+    } else if (top != propagate_stack_.top()) {
+      link = *--top;
     } else {
       return;
     }
   }
 }
 
-// A source has really changed: those that were waiting to know are Dirty.
+void Graph::notify(Computation* effect) noexcept {
+  if (effect->flags & kQueued) return;
+  effect->flags |= kQueued;
+  // Effects have no subscribers: these words hold priority and phase.
+  queue_.push(index_of(effect), static_cast<Phase>(effect->subs_tail),
+              static_cast<int32_t>(effect->subs));
+}
+
+// A source has really changed: those that were waiting to know are Dirty. Often nobody was, so the
+// search for the first is a loop that calls nothing.
 void Graph::shallow_propagate(Index first) noexcept {
   for (Index index = first; index != 0;) {
     Link* link = at<Link>(index);
+    if ((subscriber_of(link)->flags & (kPending | kDirty)) == kPending) return promote_from(link);
+    index = link->next_sub;
+  }
+}
+
+[[gnu::noinline]] void Graph::promote_from(Link* link) noexcept {
+  for (;;) {
     Computation* sub = subscriber_of(link);
-    Flags flags = sub->flags;
+    const Flags flags = sub->flags;
     if ((flags & (kPending | kDirty)) == kPending) {
       sub->flags = flags | kDirty;
       if ((flags & (kWatching | kRunning)) == kWatching) notify(sub);
     }
-    index = link->next_sub;
+    if (link->next_sub == 0) return;
+    link = at<Link>(link->next_sub);
   }
 }
 
@@ -233,8 +286,9 @@ void Graph::changed(Node* source) {
 }
 
 void Graph::changed_later(Node* source) noexcept {
-  if (frame_ != nullptr) written_.push_back(handle_of(source));
-  if (source->subs != 0) propagate(source->subs, frame_ != nullptr);
+  const bool inner = frame_ != &outermost_;
+  if (inner) written_.push_back(handle_of(source));
+  if (source->subs != 0) propagate(source->subs, inner);
 }
 
 // --- checking
@@ -242,60 +296,75 @@ void Graph::changed_later(Node* source) noexcept {
 // A call of check_dirty in progress; only throw_cycle looks at it.
 struct Graph::CheckWalk {
   const CheckWalk* outer;
-  const RunFrame* frame;  // the run that it is part of
-  Computation* root;
-  uint32_t base;  // where its entries begin on the check stack
+  const Frame* frame;  // the run that it is part of
 };
 
+inline void Graph::end_check(const CheckWalk& walk, Step* top) noexcept {
+  check_stack_.set_top(top);
+  walk_ = walk.outer;
+}
+
+// A source that was updated on the way down over `link` has changed: tells its other subscribers.
+void Graph::promote_others(const Node* source, const Link* link) noexcept {
+  if ((link->prev_sub | link->next_sub) == 0) [[likely]]
+    return;
+  if (source->subs != 0) shallow_propagate(source->subs);
+}
+
 // Whether a Pending computation must run: updates its sources in read order, deepest first, and
-// stops at the first that changed. A loop: sources that are Pending themselves go on the stack.
+// stops at the first that changed. A loop: on the way up to a source that is Pending itself the
+// link goes on the stack.
+// REQUIRES: begin_walk().
+[[gnu::noinline]]  // into clean(), most calls of which do not come here
 bool Graph::check_dirty(Computation* sub) noexcept {
-  ++walks_;
-  const uint32_t base = check_stack_.size();
-  const CheckWalk walk{walk_, frame_, sub, base};
+  const CheckWalk walk{walk_, frame_};
   walk_ = &walk;
+  Step* top = check_stack_.push(check_stack_.top(), {nullptr, sub});
   sub->flags |= kChecking;
   Link* link = first_link_of(sub);
-  uint32_t height = base;
-  bool dirty = false;
   for (;;) {
-    Node* dep = at<Node>(link->dep);
-    const Flags flags = dep->flags;
-    if (sub->flags & kDirty) {
-      dirty = true;
-    } else if ((flags & (kMutable | kPending | kDirty)) == (kMutable | kPending)) {
-      check_stack_.put(height++, index_of(link));
-      dep->flags = flags | kChecking;
-      sub = static_cast<Computation*>(dep);
-      link = first_link_of(sub);
-      continue;
-    } else if ((flags & (kMutable | kDirty)) == (kMutable | kDirty)) {
-      check_stack_.set_size(height);
-      if (update(dep)) {
-        promote_others(dep, link);
-        dirty = true;
+    bool dirty = (sub->flags & kDirty) != 0;  // by what a source wrote
+    if (!dirty) {
+      Node* dep = at<Node>(link->dep);
+      Flags flags = dep->flags;
+      while ((flags & (kMutable | kPending | kDirty)) == (kMutable | kPending)) {
+        top = check_stack_.push(top, {link, sub});
+        dep->flags = flags | kChecking;
+        sub = static_cast<Computation*>(dep);
+        link = first_link_of(sub);
+        dep = at<Node>(link->dep);
+        flags = dep->flags;
+      }
+      if ((flags & (kMutable | kDirty)) == (kMutable | kDirty)) {
+        check_stack_.set_top(top);
+        dirty = update(dep);
+        top = check_stack_.top();
+        if (dirty) promote_others(dep, link);
       }
     }
     // All that `sub` needs is known, or there is one more source to look at.
     while (dirty || link->next_dep == 0) {
-      if (height == base) {
-        sub->flags &= static_cast<Flags>(~kChecking);
-        const bool must_run = dirty && !(sub->flags & kDisposed);
-        check_stack_.set_size(base);
-        walk_ = walk.outer;
-        end_walk();
-        return must_run;
+      const Step step = *--top;
+      const Flags flags = sub->flags;
+      if (step.link == nullptr) {
+        sub->flags = flags & static_cast<Flags>(~kChecking);
+        end_check(walk, top);
+        return dirty && !(flags & kDisposed);
       }
-      link = at<Link>(check_stack_[--height]);
       if (!dirty) {
-        sub->flags &= static_cast<Flags>(~(kPending | kChecking));
-      } else if (!(sub->flags & kDisposed)) {
-        sub->flags &= static_cast<Flags>(~kChecking);
-        check_stack_.set_size(height);
+        sub->flags = flags & static_cast<Flags>(~(kPending | kChecking));
+      } else if (!(flags & kDisposed)) {
+        check_stack_.set_top(top);
         dirty = update(sub);
-        if (dirty) promote_others(sub, link);
+        top = check_stack_.top();
+        if (dirty) {
+          promote_others(sub, step.link);
+        } else {
+          sub->flags &= static_cast<Flags>(~kChecking);  // if it did not run
+        }
       }
-      sub = subscriber_of(link);
+      link = step.link;
+      sub = step.sub;
     }
     link = at<Link>(link->next_dep);
   }
@@ -310,7 +379,7 @@ void Graph::clean(Computation* memo) {
     memo->flags &= static_cast<Flags>(~kPending);
   }
   end_walk();
-  if (frame_ == nullptr) settle();
+  if (frame_ == &outermost_) settle();
 }
 
 void Graph::throw_cycle(const Computation* memo) const {
@@ -320,16 +389,14 @@ void Graph::throw_cycle(const Computation* memo) const {
     if (path.empty() || path.back() != index) path.push_back(index);
   };
   const CheckWalk* walk = walk_;
-  uint32_t end = check_stack_.size();
-  const RunFrame* frame = frame_;
-  for (;;) {
-    for (; walk != nullptr && walk->frame == frame; end = walk->base, walk = walk->outer) {
-      for (uint32_t i = end; i > walk->base; --i) add(at<Link>(check_stack_[i - 1])->dep);
-      add(index_of(walk->root));
+  const Step* step = check_stack_.top();
+  for (const Frame* frame = frame_;; frame = frame->outer) {
+    for (; walk != nullptr && walk->frame == frame; walk = walk->outer) {
+      while ((--step)->link != nullptr) add(step->link->dep);
+      add(index_of(step->sub));
     }
-    if (frame == nullptr) break;
-    add(index_of(frame->node_));
-    frame = frame->outer_;
+    if (frame->node == nullptr) break;
+    add(index_of(frame->node));
   }
   std::reverse(path.begin(), path.end());
   Index start = index_of(memo);

@@ -29,6 +29,7 @@
 // Threads: a graph belongs to one thread at a time (RuntimeEntry in runtime.hpp).
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <exception>
 #include <functional>
@@ -57,7 +58,7 @@ inline constexpr Flags kDisposed = 1 << 8;
 inline constexpr Flags kHasExtra = 1 << 9;     // has an entry in the side table
 inline constexpr Flags kNested = 1 << 10;      // below an effect or memo in the ownership tree
 inline constexpr Flags kChecking = 1 << 11;    // on the stack of check_dirty
-inline constexpr Flags kHasValue = 1 << 12;    // a memo whose value storage is constructed
+inline constexpr Flags kEmpty = 1 << 12;       // a memo whose value storage is not constructed
 inline constexpr Flags kFirstOwned = 1 << 13;  // prev_owned is the owner, not a sibling
 inline constexpr Flags kUnwatched = 1 << 14;   // waits in the list of memos to unlink
 inline constexpr Flags kOwns = 1 << 15;        // a computation with owned nodes
@@ -103,7 +104,6 @@ inline NodeHandle handle_of(const Node* node) noexcept {
 }
 // Null when the node was disposed (or never was).
 inline Node* node_of(NodeHandle handle) noexcept {
-  if (handle.index == 0) return nullptr;
   Node* node = at<Node>(handle.index);
   return node->generation == handle.generation ? node : nullptr;
 }
@@ -126,10 +126,6 @@ using UpdateFunction = bool (*)(Graph&, Node*) noexcept;
 inline bool needs_clean(const Node* node) noexcept {
   return (node->flags & (kDirty | kPending | kRunning | kChecking)) != 0;
 }
-// False on the way that nearly every read of a memo takes.
-inline bool needs_care(const Node* node) noexcept {
-  return (node->flags & (kDirty | kPending | kRunning | kChecking | kError)) != 0;
-}
 
 namespace internal {
 [[gnu::visibility("hidden")]] extern constinit thread_local Graph* current_graph
@@ -138,38 +134,56 @@ namespace internal {
 
 // What a read or a creation attaches to.
 struct Context {
-  Index observer = 0;  // 0: untracked
-  Index owner = 0;
+  Index observer;  // 0: untracked
+  Index owner;
+};
+
+// What is being run, innermost first. The outermost frame of a graph runs nothing.
+struct Frame {
+  Context context;
+  Index next;        // the link that the last run made at this point; 0: none
+  uint32_t version;  // id of the run
+  Computation* node;
+  Frame* outer;
+  Index repeated;  // what was last read once more, with others in between
+};
+// Where the cursor of a run stands once its node is disposed: no link either, but not the end.
+inline constexpr Index kNextOfDisposed = sizeof(Link) / kGranuleBytes;
+
+// std::vector without the parts that a walk's inner loop need not pay for: a walk has its own copy
+// of `top` and tells it only when others may push meanwhile. Growing moves the entries.
+template <class T>
+class WalkStack {
+ public:
+  // Returns the new top.
+  [[nodiscard]] T* push(T* top, T entry) {
+    if (top == end_) [[unlikely]]
+      top = grow(top);
+    *top = entry;
+    return top + 1;
+  }
+  T* top() const noexcept { return top_; }
+  void set_top(T* top) noexcept { top_ = top; }
+
+ private:
+  [[gnu::noinline]] T* grow(T* top) {
+    const auto size = top - entries_.get();
+    const auto told = top_ - entries_.get();
+    const auto capacity = size == 0 ? 64 : size * 2;
+    auto entries = std::make_unique<T[]>(static_cast<size_t>(capacity));
+    std::copy_n(entries_.get(), size, entries.get());
+    entries_ = std::move(entries);
+    top_ = entries_.get() + told;
+    end_ = entries_.get() + capacity;
+    return entries_.get() + size;
+  }
+
+  T* top_ = nullptr;
+  T* end_ = nullptr;
+  std::unique_ptr<T[]> entries_;
 };
 
 class RunFrame;
-
-// std::vector without the parts that a walk's inner loop need not pay for.
-class IndexStack {
- public:
-  void push(Index index) {
-    if (size_ == capacity_) [[unlikely]]
-      grow();
-    entries_[size_++] = index;
-  }
-  Index pop() noexcept { return entries_[--size_]; }
-  // For a walk that keeps the size in a register: put at it, tell it before others push.
-  void put(uint32_t position, Index index) {
-    if (position == capacity_) [[unlikely]]
-      grow();
-    entries_[position] = index;
-  }
-  void set_size(uint32_t size) noexcept { size_ = size; }
-  uint32_t size() const noexcept { return size_; }
-  Index operator[](uint32_t position) const noexcept { return entries_[position]; }
-
- private:
-  void grow();
-
-  std::unique_ptr<Index[]> entries_;
-  uint32_t size_ = 0;
-  uint32_t capacity_ = 0;
-};
 
 class Graph {
  public:
@@ -205,44 +219,40 @@ class Graph {
   // Between these no slot is released.
   void begin_walk() noexcept { ++walks_; }
   void end_walk() noexcept {
-    if (--walks_ == 0 && !(late_nodes_.empty() && late_links_.empty())) release_late();
+    if (--walks_ == 0 && has_late_) [[unlikely]]
+      release_late();
   }
   // Everything but the root; what cleanups write runs nothing.
   void dispose_all() noexcept;
-  // Frees the slot of a node whose construction failed.
-  void abandon(Node* node) noexcept;
   Index root() const noexcept { return root_; }
 
   // --- reads
-  bool tracking() const noexcept { return context_.observer != 0; }
+  bool tracking() const noexcept { return frame_->context.observer != 0; }
   // Subscribes the observer, if there is one. REQUIRES: dep_index == index_of(dep).
   void track(Node* dep, Index dep_index) {
-    if (last_read_ == dep_index || context_.observer == 0) return;
-    auto* sub = at<Computation>(context_.observer);
+    if (!track_known(dep_index)) [[unlikely]]
+      track_news(dep, dep_index);
+  }
+  // The part of it that serves nearly every read: false when there is more to do.
+  bool track_known(Index dep_index) noexcept {
+    if (last_read_ == dep_index) return true;
+    Frame& frame = *frame_;
+    if (frame.context.observer == 0) return true;
+    Link* expected = at<Link>(frame.next);
+    if (expected->dep != dep_index) [[unlikely]]
+      return frame.repeated == dep_index;
     last_read_ = dep_index;
-    Index tail = sub->deps_tail;
-    Index next = sub->deps;
-    if (tail != 0) {
-      Link* last = at<Link>(tail);
-      if (last->dep == dep_index) return;
-      next = last->next_dep;
-    }
-    if (next != 0) {
-      Link* reused = at<Link>(next);
-      if (reused->dep == dep_index) {
-        reused->version = run_version_;
-        sub->deps_tail = next;
-        return;
-      }
-    }
-    link(dep, sub, tail, next);
+    frame.node->deps_tail = frame.next;
+    frame.next = expected->next_dep;
+    expected->version = frame.version;
+    return true;
   }
   // Makes a memo current. Throws CycleError when it is being computed already.
   void clean(Computation* memo);
 
   // --- writes
   // Nothing runs and no batch is open: a new value can be committed at once.
-  bool idle() const noexcept { return (batch_depth_ | flushing_) == 0 && frame_ == nullptr; }
+  bool idle() const noexcept { return (batch_depth_ | flushing_) == 0 && frame_ == &outermost_; }
   // REQUIRES: idle(). The committed value differs: mark subscribers Dirty and run effects.
   void changed(Node* source);
   // The pending value differs from what readers saw: mark; effects run when things settle.
@@ -250,13 +260,6 @@ class Graph {
   // A source updated on the way of a read: its Pending subscribers become Dirty.
   void promote(Node* source) noexcept {
     if (source->subs != 0) shallow_propagate(source->subs);
-  }
-  // The same for a walk that came over `link`, the subscriber of which needs no telling.
-  void promote_others(Node* source, const Link* link) noexcept {
-    const Index self = index_of(link);
-    if (source->subs == self && source->subs_tail == self) [[likely]]
-      return;
-    promote(source);
   }
 
   // --- effects
@@ -290,13 +293,18 @@ class Graph {
   // To the node's own handler, else the graph's, else stderr.
   void report(const Node* node, std::exception_ptr error) noexcept;
 
-  Context& context() noexcept { return context_; }
+  Context& context() noexcept { return frame_->context; }
   const Arena& arena() const noexcept { return arena_; }
   void* host = nullptr;  // the Runtime that owns this graph
 
  private:
   friend class RunFrame;
   struct CheckWalk;
+  // On the way up from a computation to a source.
+  struct Step {
+    Link* link;  // null where a walk begins
+    Computation* sub;
+  };
 
   static Graph& make_default();  // runtime.cpp
 
@@ -307,7 +315,8 @@ class Graph {
   };
 
   // graph.cpp
-  void link(Node* dep, Computation* sub, Index tail, Index next);
+  void track_news(Node* dep, Index dep_index);
+  void link(Node* dep, Computation* sub);
   Index unlink(Link* link) noexcept;
   void unlink_all(Computation* sub) noexcept;
   void purge(Computation* sub) noexcept;
@@ -316,8 +325,12 @@ class Graph {
   void drain_unwatched() noexcept;
   void commit_written() noexcept;
   void propagate(Index first, bool inner) noexcept;
+  Flags mark_again(const Link* link, Computation* sub) noexcept;
   void shallow_propagate(Index first) noexcept;
+  void promote_from(Link* link) noexcept;
   bool check_dirty(Computation* sub) noexcept;
+  void end_check(const CheckWalk& walk, Step* top) noexcept;
+  void promote_others(const Node* source, const Link* link) noexcept;
   bool is_current_link(const Link* link) const noexcept;
   bool update(Node* node) noexcept { return node_updates[node->type](*this, node); }
   [[noreturn]] void throw_cycle(const Computation* memo) const;
@@ -339,23 +352,24 @@ class Graph {
   void run_queue();
   void run_effect(Computation* effect);
   void run_if_stale(Computation* effect);
+  bool must_run(Computation* effect) noexcept;
   void run_ancestors(Computation* effect);
   [[noreturn]] void give_up(Computation* effect);
 
-  Context context_;
-  Index last_read_ = 0;       // what the observer has just read; 0 after a change of observer
-  uint32_t run_version_ = 0;  // id of the observer's run
-  uint32_t version_ = 0;      // the newest id
+  Index last_read_ = 0;  // by the observer of the frame; 0 after a change of frame
+  Frame* frame_ = &outermost_;
+  uint32_t version_ = 0;  // the newest id of a run
   uint32_t batch_depth_ = 0;
   uint32_t flushing_ = 0;
   uint32_t walks_ = 0;  // above 0 links and nodes must stay readable
-  RunFrame* frame_ = nullptr;
-  const CheckWalk* walk_ = nullptr;
+  bool has_late_ = false;  // late_nodes_ or late_links_ are not empty
   Index root_ = 0;
-  Arena arena_;
+  const CheckWalk* walk_ = nullptr;
+  WalkStack<Link*> propagate_stack_;
+  WalkStack<Step> check_stack_;
   EffectQueue queue_;
-  IndexStack propagate_stack_;
-  IndexStack check_stack_;
+  Frame outermost_{};
+  Arena arena_;
   std::vector<Index> unwatched_;
   std::vector<NodeHandle> written_;  // signals that a running function wrote
   std::vector<Index> late_nodes_;
@@ -369,60 +383,57 @@ class Graph {
 };
 
 // One run of a computation: observer and owner are the node from construction until finish().
-class RunFrame {
+class RunFrame : private Frame {
  public:
-  RunFrame(Graph& graph, Computation* node) noexcept
-      : graph_(graph),
-        outer_(graph.frame_),
-        node_(node),
-        saved_(graph.context_),
-        saved_version_(graph.run_version_) {
-    graph.frame_ = this;
-    Index index = index_of(node);
-    graph.context_ = {index, index};
+  RunFrame(Graph& graph, Computation* running) noexcept : graph_(graph) {
+    const Index index = index_of(running);
+    context.observer = index;
+    next = running->deps;
+    outer = graph.frame_;
+    keep_stores_apart();
+    context.owner = index;
+    version = ++graph.version_;
+    node = running;
+    repeated = 0;
     graph.last_read_ = 0;
-    graph.run_version_ = ++graph.version_;
-    node->deps_tail = 0;
-    node->flags = static_cast<Flags>((node->flags & ~(kDirty | kPending | kRecursed)) | kRunning);
+    graph.frame_ = this;
+    running->deps_tail = 0;
+    constexpr Flags kOver = kDirty | kPending | kRecursed | kChecking;
+    running->flags = static_cast<Flags>((running->flags & ~kOver) | kRunning);
   }
   RunFrame(const RunFrame&) = delete;
   RunFrame& operator=(const RunFrame&) = delete;
 
   // Disposes what the last run made. Returns false when that disposed the node itself.
   [[nodiscard]] bool prepare() noexcept {
-    if (!(node_->flags & kOwns)) [[likely]]
+    if (!(node->flags & kOwns)) [[likely]]
       return true;
-    graph_.dispose_owned(node_);
-    return !(node_->flags & kDisposed);
+    graph_.dispose_owned(node);
+    return !(node->flags & kDisposed);
   }
 
   // User code called from here on (an equality function) is untracked.
-  void stop_tracking() noexcept { graph_.context_.observer = 0; }
+  void stop_tracking() noexcept { context.observer = 0; }
 
   // Drops the sources that were not read again. Returns false when the node disposed itself: then
   // it must not be touched any more.
   bool finish() noexcept {
-    graph_.frame_ = outer_;
-    graph_.context_ = saved_;
+    graph_.frame_ = outer;
     graph_.last_read_ = 0;
-    graph_.run_version_ = saved_version_;
-    const Flags flags = node_->flags & static_cast<Flags>(~kRunning);
-    node_->flags = flags;
-    Index rest = node_->deps_tail != 0 ? at<Link>(node_->deps_tail)->next_dep : node_->deps;
-    if (rest != 0) graph_.purge(node_);
-    if (!(flags & kDisposed)) [[likely]]
+    node->flags &= static_cast<Flags>(~kRunning);
+    if (next == 0) [[likely]]
       return true;
-    graph_.finish(node_);
-    return false;
+    return finish_news();
   }
 
  private:
   friend class Graph;
+  bool finish_news() noexcept;
+  // GCC gathers neighbouring words in vector registers to store them at once, which takes longer
+  // than two stores: 7 % of the time of a chain of memos.
+  static void keep_stores_apart() noexcept { asm volatile("" ::: "memory"); }
+
   Graph& graph_;
-  RunFrame* outer_;
-  Computation* node_;
-  Context saved_;
-  uint32_t saved_version_;
 };
 
 }  // namespace lattice::reactive

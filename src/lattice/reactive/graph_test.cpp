@@ -259,6 +259,54 @@ TEST(Arena, HandlesOfAnEndedRuntimeAreStale) {
   EXPECT_FALSE(old->alive());
 }
 
+TEST(Graph, NoNodeMatchesTheNullHandle) {
+  EXPECT_EQ(reactive::node_of({}), nullptr);
+  Signal<int> x{1};
+  EXPECT_EQ(reactive::node_of({}), nullptr);
+}
+
+TEST(Graph, WhatARunReadsAfterItDisposedItselfIsNotSubscribedTo) {
+  Runtime runtime;
+  RuntimeEntry entry(runtime);
+  Signal<int> stop{0};
+  std::vector<Signal<int>> others;
+  for (int i = 0; i < 5; ++i) others.emplace_back(i);
+  std::optional<Effect> self;
+  int runs = 0;
+  self = effect([&] {
+    ++runs;
+    if (stop.get() == 1) self->dispose();
+    for (const auto& other : others) other.get();
+  });
+  EXPECT_EQ(runtime.graph().arena().links_live(), 5u);  // and the first, which is inline
+  stop.set(1);
+  EXPECT_EQ(runtime.graph().arena().links_live(), 0u);
+  for (const auto& other : others) other.set(10);
+  EXPECT_EQ(runs, 2);
+}
+
+TEST(Graph, SourcesReadInTurnsAreSubscribedToOnceEachAndAllDropped) {
+  Runtime runtime;
+  RuntimeEntry entry(runtime);
+  Signal<int> rounds{10}, x{1};
+  auto twice = memo([=] { return x.get() * 2; });
+  auto sum = memo([=] {
+    int total = 0;
+    for (int i = 0; i < rounds.get(); ++i) total += x.get() + twice.get();
+    return total;
+  });
+  effect([=] { sum.get(); });
+  const size_t links = runtime.graph().arena().links_live();
+  for (int i = 2; i < 5; ++i) {
+    x.set(i);
+    EXPECT_EQ(sum.get(), 30 * i);
+    EXPECT_EQ(runtime.graph().arena().links_live(), links);
+  }
+  rounds.set(0);
+  EXPECT_EQ(sum.get(), 0);
+  EXPECT_EQ(runtime.graph().arena().links_live(), 0u);
+}
+
 TEST(Graph, ReleasesClosuresAndValues) {
   auto token = std::make_shared<int>(0);
   {

@@ -35,7 +35,7 @@ template <class T>
 struct MemoBase : Computation {
   uint32_t runs;
   union {
-    T value;  // constructed while kHasValue
+    T value;  // constructed unless kEmpty
   };
 };
 
@@ -71,7 +71,7 @@ struct MemoNode : MemoBase<T> {
   bool recompute(RunFrame& frame) {
     T next = function();
     if constexpr (!kComparesPlainly<T, Equal>) frame.stop_tracking();
-    if ((this->flags & (kHasValue | kError)) != kHasValue) [[unlikely]] {
+    if (this->flags & (kEmpty | kError)) [[unlikely]] {
       return store_news(std::move(next));
     }
     if (equal(this->value, next)) return false;
@@ -81,11 +81,11 @@ struct MemoNode : MemoBase<T> {
 
   // The first value, and the first after an error.
   bool store_news(T next) {
-    if (this->flags & kHasValue) {
-      this->value = std::move(next);
-    } else {
+    if (this->flags & kEmpty) {
       new (&this->value) T(std::move(next));
-      this->flags |= kHasValue;
+      this->flags &= static_cast<Flags>(~kEmpty);
+    } else {
+      this->value = std::move(next);
     }
     if (this->flags & kError) graph_of(this)->clear_error(this);
     return true;
@@ -93,7 +93,7 @@ struct MemoNode : MemoBase<T> {
 
   static void destroy(Graph&, Node* node) noexcept {
     auto* self = static_cast<MemoNode*>(node);
-    if (self->flags & kHasValue) std::destroy_at(&self->value);
+    if (!(self->flags & kEmpty)) std::destroy_at(&self->value);
     std::destroy_at(&self->function);
     std::destroy_at(&self->equal);
   }
@@ -137,16 +137,17 @@ class Memo {
     return static_cast<Node*>(node);
   }
 
-  const T* read(bool track) const {
+  // Inline, so that a read in a memo's function saves no registers of its own.
+  [[gnu::always_inline]] const T* read(bool track) const {
     Node* node = live();
-    Graph* graph = Graph::current_fast();
-    if (reactive::needs_care(node)) [[unlikely]]
+    if (reactive::needs_clean(node) || (node->flags & reactive::kError)) [[unlikely]]
       return read_with_care(node, track);
-    if (track) graph->track(node, handle_.index);
+    if (track && !Graph::current_fast()->track_known(handle_.index)) [[unlikely]]
+      return read_with_care(node, track);
     return &node->value;
   }
 
-  const T* read_with_care(Node* node, bool track) const {
+  [[gnu::noinline]] const T* read_with_care(Node* node, bool track) const {
     Graph* graph = Graph::current_fast();
     if (reactive::graph_of(node) != graph) [[unlikely]]
       graph = enter(node);
@@ -175,7 +176,8 @@ auto memo(F&& function, MemoOptions<Equal> options = {}) {
   using Node = reactive::MemoNode<T, std::decay_t<F>, Equal>;
   reactive::Graph& graph = reactive::Graph::current();
   auto* node =
-      static_cast<Node*>(graph.create(Node::type(), reactive::kMutable | reactive::kDirty));
+      static_cast<Node*>(graph.create(
+          Node::type(), reactive::kMutable | reactive::kDirty | reactive::kEmpty));
   node->runs = 0;
   new (&node->function) std::decay_t<F>(std::forward<F>(function));
   new (&node->equal) Equal(std::move(options.equal));

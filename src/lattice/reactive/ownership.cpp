@@ -24,7 +24,7 @@ Graph::Graph() : arena_(*this) {
   Index index = arena_.allocate_node(sizeof(Computation));
   auto* node = at<Computation>(index);
   *node = Computation{{0, root_type(), node->generation, 0, 0, 0, 0}, 0, 0, 0, 0, {}};
-  root_ = context_.owner = index;
+  root_ = outermost_.context.owner = index;
 }
 
 Graph::Graph(StandIn) noexcept : arena_(*this) {}
@@ -59,9 +59,9 @@ Node* Graph::create(uint16_t type, Flags flags) {
 }
 
 void Graph::adopt(Node* node) noexcept {
-  auto* owner = at<Computation>(context_.owner);
+  auto* owner = at<Computation>(context().owner);
   if ((owner->flags & (kDisposed | kRunning)) == kDisposed) [[unlikely]] {
-    owner = at<Computation>(living_owner(context_.owner));
+    owner = at<Computation>(living_owner(context().owner));
   }
   Index index = index_of(node);
   node->next_owned = owner->owned;
@@ -106,13 +106,13 @@ void Graph::dispose(Node* node) noexcept {
   // A source knows only its siblings, and finding its owner through them would be linear; what its
   // destructor may create goes to the root.
   const Index owner = is_computation(node) ? static_cast<Computation*>(node)->owner : root_;
-  Context saved = std::exchange(context_, {0, living_owner(owner)});
+  Context saved = std::exchange(context(), {0, living_owner(owner)});
   ++batch_depth_;
   begin_walk();  // a cleanup may dispose the owner that is current meanwhile
   dispose_tree(node);
   end_walk();
   --batch_depth_;
-  context_ = saved;
+  context() = saved;
   try {
     settle();
   } catch (...) {
@@ -123,13 +123,13 @@ void Graph::dispose(Node* node) noexcept {
 // Children go with their cleanups as if by dispose(), but the owner lives on.
 void Graph::dispose_owned(Computation* owner) noexcept {
   Index living = owner->owner != 0 ? living_owner(owner->owner) : index_of(owner);
-  Context saved = std::exchange(context_, {0, living});
+  Context saved = std::exchange(context(), {0, living});
   ++batch_depth_;
   begin_walk();
   while (owner->owned != 0) dispose_tree(at<Node>(owner->owned));
   end_walk();
   --batch_depth_;
-  context_ = saved;
+  context() = saved;
 }
 
 void Graph::dispose_tree(Node* root) noexcept {
@@ -174,21 +174,17 @@ void Graph::finish(Node* node) noexcept {
 void Graph::release_slot(Node* node) noexcept {
   if (walks_ != 0) {
     late_nodes_.push_back(index_of(node));
+    has_late_ = true;
   } else {
     arena_.release_node(index_of(node), node_types[node->type].bytes);
   }
 }
 
 void Graph::release_late() noexcept {
+  has_late_ = false;
   for (Index index : std::exchange(late_nodes_, {})) release_slot(at<Node>(index));
   for (Index index : late_links_) arena_.release_link(index);
   late_links_.clear();
-}
-
-void Graph::abandon(Node* node) noexcept {
-  mark_disposed(node);
-  detach(node);
-  release_slot(node);
 }
 
 // --- side table
@@ -226,8 +222,8 @@ void Graph::set_node_error_handler(Node* node, std::function<void(std::exception
 }
 
 void Graph::report(const Node* node, std::exception_ptr error) noexcept {
-  Context saved = context_;
-  context_.observer = 0;
+  Context saved = context();
+  context().observer = 0;
   try {
     auto found = node ? extras_.find(index_of(node)) : extras_.end();
     if (found != extras_.end() && found->second.on_error) {
@@ -244,7 +240,7 @@ void Graph::report(const Node* node, std::exception_ptr error) noexcept {
   } catch (...) {
     std::fprintf(stderr, "lattice: error in '%s'\n", node ? name_of(node) : "?");
   }
-  context_ = saved;
+  context() = saved;
 }
 
 }  // namespace lattice::reactive

@@ -180,7 +180,8 @@ class PyHandler final : public ui::Handler {
   void call(const vdom::ClientEvent& event) override {
     nb::object handler = handler_;
     nb::object result = wants_event(handler) ? handler(to_python(event)) : handler();
-    if (PyCoro_CheckExact(result.ptr())) faces().close_coroutine(handler, result);
+    if (PyCoro_CheckExact(result.ptr()) || PyGen_CheckExact(result.ptr()))
+      faces().close_coroutine(handler, result);
   }
 
   vdom::ListenOptions options() const override { return options_; }

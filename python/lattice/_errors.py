@@ -29,7 +29,10 @@ def describe(error: BaseException) -> tuple[str, str]:
         A line per frame, ``file.py:12 in add: source line``; the user's frames come first, from the
         innermost out; frames of installed packages follow only when there is no user frame.
     """
-    message = str(error).strip()
+    try:
+        message = str(error).strip()
+    except Exception as failure:
+        message = f"<its message cannot be shown: {type(failure).__name__}>"
     title = f"{type(error).__name__}: {message}" if message else type(error).__name__
     frames = _frames(error.__traceback__)
     own = [frame for frame in frames if not _is_foreign(frame.filename)]
@@ -39,7 +42,12 @@ def describe(error: BaseException) -> tuple[str, str]:
     cause = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
     if cause is not None and cause is not error:
         lines.append(f"caused by {type(cause).__name__}: {cause}")
-    return title, "\n".join(lines)
+    return _encodable(title), _encodable("\n".join(lines))
+
+
+def _encodable(text: str) -> str:
+    """The text with lone surrogates, which UTF-8 cannot hold, spelled out."""
+    return text.encode("utf-8", "backslashreplace").decode()
 
 
 def _frames(tb: TracebackType | None) -> traceback.StackSummary:

@@ -4,6 +4,8 @@
 from __future__ import annotations
 
 import inspect
+import math
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -241,22 +243,32 @@ def write_edit(
     return True
 
 
+# HTML's grammar of a number: Python's would also take "nan", "1_0" and Arabic digits.
+_NUMBER = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?")
+
+
 def _parse(text: str, input_type: str, kind: type | None) -> Any:
     is_number = kind is not None and issubclass(kind, int | float) and kind is not bool
     if input_type not in ("number", "range") and not is_number:
         return text
     if text.strip() == "":
         return None
+    if _NUMBER.fullmatch(text.strip()) is None:
+        raise ValueError(text)
     number = float(text)
+    if not math.isfinite(number):
+        raise ValueError(text)
     if (kind is not None and issubclass(kind, float)) or not number.is_integer():
         return number
     return int(text) if text.lstrip("+-").isdigit() else int(number)
 
 
 def refuse_coroutine(handler: Callable[..., Any], coroutine: Any) -> None:
-    """Says that a handler was an async function, which nothing would await."""
+    """Says that a handler was an async function or a generator, which nothing would run."""
     coroutine.close()
     name = getattr(handler, "__qualname__", repr(handler))
+    if inspect.isgenerator(coroutine):
+        raise TypeError(f"the handler {name} is a generator (it has a yield); nothing would run it")
     raise TypeError(
         f"the handler {name} is an async function; handlers are plain functions for now. Sessions "
         "run on threads of their own, so a handler may block without stalling anybody else."

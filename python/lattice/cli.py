@@ -39,6 +39,13 @@ def main() -> None:
 @main.command()
 @click.argument("target", metavar="APP.PY[:NAME]")
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
+@click.option(
+    "--allowed-host",
+    "allowed_hosts",
+    multiple=True,
+    metavar="NAME",
+    help="Another host name under which the app may be reached; may be repeated.",
+)
 @click.option("--port", default=8000, show_default=True, type=click.IntRange(0, 65535))
 @click.option("--reload", is_flag=True, help="Restart when a file beside the app changes.")
 @click.option("--open", "open_browser", is_flag=True, help="Open the page in a browser.")
@@ -48,6 +55,7 @@ def main() -> None:
 def run(
     target: str,
     host: str,
+    allowed_hosts: tuple[str, ...],
     port: int,
     reload: bool,
     open_browser: bool,
@@ -68,6 +76,7 @@ def run(
         open_browser=open_browser,
         host=host,
         port=port,
+        allowed_hosts=allowed_hosts,
         ssl_cert=str(ssl_cert) if ssl_cert else None,
         ssl_key=str(ssl_key) if ssl_key else None,
         dev=debug or is_loopback(host),

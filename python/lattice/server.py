@@ -8,6 +8,7 @@ at a time per session, on a pool of threads. Nothing starts before `LatticeApp.r
 from __future__ import annotations
 
 import contextlib
+import inspect
 import logging
 import os
 import signal as os_signal
@@ -103,6 +104,7 @@ class LatticeApp:
         if isinstance(root, ComponentElement):
             self._element = root
         elif isinstance(root, Component):
+            _check_needs_no_props(root)
             self._element = root()
         elif callable(root):
             raise TypeError(
@@ -186,6 +188,11 @@ class LatticeApp:
         handler_threads: int = 64,
     ) -> _core.Server:
         """Like `run`, but returns the running server at once; call ``stop()`` on it."""
+        if _loading.is_active:
+            raise _core.LatticeError(
+                "the file starts a server of its own while `lattice run` loads it; put that under "
+                "`if __name__ == '__main__':`, or start the file with python instead"
+            )
         if self._server is not None:
             raise _core.LatticeError("this app is being served already")
         self._stop.clear()
@@ -232,8 +239,31 @@ def run_app(root: Component[...] | ComponentElement, **options: Any) -> None:
 @contextlib.contextmanager
 def loading_app() -> Iterator[None]:
     """While a served app's file is imported: effects at module level wait for a session."""
-    with _core.loading():
-        yield
+    _loading.is_active = True
+    try:
+        with _core.loading():
+            yield
+    finally:
+        _loading.is_active = False
+
+
+class _Loading(threading.local):
+    is_active = False
+
+
+_loading = _Loading()
+
+
+def _check_needs_no_props(root: Component[...]) -> None:
+    try:
+        inspect.signature(root.function).bind()
+    except TypeError as missing:
+        raise TypeError(
+            f"the page's component {root.__name__!r} cannot be called without props ({missing}); "
+            f"give them defaults, or pass an element: lt.App({root.__name__}(...))"
+        ) from None
+    except ValueError:
+        pass  # a builtin without a signature
 
 
 def _title_of(root: Component[...]) -> str:

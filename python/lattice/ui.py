@@ -73,6 +73,10 @@ def _for(
     return rows
 
 
+_row.__name__ = "a row of For"
+_for.__name__ = "For"
+
+
 def For(
     each: Any,
     *,
@@ -114,6 +118,9 @@ def _positional_count(function: Callable[..., Any]) -> int:
 @component
 def _branch(build: Callable[[], Any]) -> Any:
     return build() if callable(build) else build
+
+
+_branch.__name__ = "Show"
 
 
 def Show(when: Any, then: Any, otherwise: Any = None) -> Callable[[], Any]:

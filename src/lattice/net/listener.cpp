@@ -325,6 +325,10 @@ void Listener::Implementation::WebSocket::write() {
 void Listener::Implementation::WebSocket::overflow() {
   if (!is_open_ || closing_) return;
   ++owner_.counters_.slow_readers;
+  owner_.log(LogLevel::Warning,
+             "a socket is closed with 1013: more than " +
+                 std::to_string(owner_.options_.write_queue_bytes_max) +
+                 " bytes waited for its browser to read them; its page will load anew");
   while (queue_.size() > (is_writing_ ? 1u : 0u)) queue_.pop_back();
   begin_close({websocket::close_code::try_again_later, "reader too slow"});
 }

@@ -370,7 +370,7 @@ TEST(Effect, WhatItWritesToItsOwnSourceIsWhatTheNextWriteIsComparedWith) {
   Scope scope;
   Signal<int> level{5};
   std::vector<int> seen;
-  auto clamp = effect([&, level] {
+  [[maybe_unused]] auto clamp = effect([&, level] {
     seen.push_back(level.get());
     level.set(std::min(level.get(), 10));
   });
@@ -386,7 +386,7 @@ TEST(Effect, WhatItWritesToItsOwnSourceIsWhatTheNextWriteIsComparedWith) {
   EXPECT_EQ(seen.size(), 7u);
   level.set(10);  // what is there already
   Signal<int> other{0};
-  auto unrelated = effect([=] { other.get(); });
+  [[maybe_unused]] auto unrelated = effect([=] { other.get(); });
   other.set(1);
   EXPECT_EQ(seen.size(), 7u);
 }
@@ -395,7 +395,7 @@ TEST(Effect, MemoOfASignalThatAnEffectWroteBackIsNotStale) {
   Scope scope;
   Signal<int> level{5};
   auto doubled = memo([=] { return level.get() * 2; });
-  auto clamp = effect([=] { level.set(std::min(level.get(), 10)); });
+  [[maybe_unused]] auto clamp = effect([=] { level.set(std::min(level.get(), 10)); });
   EXPECT_EQ(doubled.get(), 10);
   level.set(20);
   EXPECT_EQ(doubled.get(), 20);
@@ -408,7 +408,7 @@ TEST(Effect, FirstRunThatWritesItsOwnSourceCommitsIt) {
   Scope scope;
   Signal<int> level{50};
   int runs = 0;
-  auto clamp = effect([&, level] {
+  [[maybe_unused]] auto clamp = effect([&, level] {
     ++runs;
     level.set(std::min(level.get(), 10));
   });

@@ -361,7 +361,7 @@ class Graph {
   uint32_t version_ = 0;  // the newest id of a run
   uint32_t batch_depth_ = 0;
   uint32_t flushing_ = 0;
-  uint32_t walks_ = 0;  // above 0 links and nodes must stay readable
+  uint32_t walks_ = 0;     // above 0 links and nodes must stay readable
   bool has_late_ = false;  // late_nodes_ or late_links_ are not empty
   Index root_ = 0;
   const CheckWalk* walk_ = nullptr;

@@ -175,9 +175,8 @@ auto memo(F&& function, MemoOptions<Equal> options = {}) {
   using T = std::decay_t<std::invoke_result_t<std::decay_t<F>&>>;
   using Node = reactive::MemoNode<T, std::decay_t<F>, Equal>;
   reactive::Graph& graph = reactive::Graph::current();
-  auto* node =
-      static_cast<Node*>(graph.create(
-          Node::type(), reactive::kMutable | reactive::kDirty | reactive::kEmpty));
+  auto* node = static_cast<Node*>(
+      graph.create(Node::type(), reactive::kMutable | reactive::kDirty | reactive::kEmpty));
   node->runs = 0;
   new (&node->function) std::decay_t<F>(std::forward<F>(function));
   new (&node->equal) Equal(std::move(options.equal));

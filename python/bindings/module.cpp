@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-// The extension module lattice._core: calls one bind_<file>() for each file beside this one.
+// The extension module lattice._core: calls the bind_<file>() of each file that has Python names of
+// its own.
 //
 // CMake finds the files and defines HAVE_BINDING_<FILE>, so that a build of a part of the tree
 // (one layer while another is being written) still gives an importable module.
@@ -11,9 +12,6 @@ void bind_reactive(nanobind::module_& module);
 #endif
 #ifdef HAVE_BINDING_VDOM
 void bind_vdom(nanobind::module_& module);
-#endif
-#ifdef HAVE_BINDING_UI
-void bind_ui(nanobind::module_& module);
 #endif
 #ifdef HAVE_BINDING_APP
 void bind_app(nanobind::module_& module);
@@ -27,9 +25,6 @@ NB_MODULE(_core, module) {
 #endif
 #ifdef HAVE_BINDING_VDOM
   bind_vdom(module);
-#endif
-#ifdef HAVE_BINDING_UI
-  bind_ui(module);
 #endif
 #ifdef HAVE_BINDING_APP
   bind_app(module);

@@ -310,5 +310,3 @@ std::unique_ptr<ui::Component> make_component(nb::object element) {
 }
 
 }  // namespace lattice::python
-
-void bind_ui(nb::module_&) {}

@@ -11,8 +11,6 @@
 
 #include "lattice/ui/slot.hpp"
 
-void bind_ui(nanobind::module_& module);
-
 namespace lattice::python {
 
 // The slot of a lattice.component.ComponentElement. Throws TypeError for anything else.

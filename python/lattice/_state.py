@@ -19,7 +19,6 @@ import dis
 import enum
 import os
 import pathlib
-import sys
 import threading
 import uuid
 from collections.abc import Callable, Hashable
@@ -32,7 +31,6 @@ __all__ = [
     "captured_changed",
     "current",
     "same_prop",
-    "user_frame",
     "where",
 ]
 
@@ -87,17 +85,6 @@ def _find_name(code: CodeType, offset: int) -> str:
 def where(frame: FrameType) -> str:
     """`file.py:12`, as messages show a place in the user's code."""
     return f"{os.path.basename(frame.f_code.co_filename)}:{frame.f_lineno}"
-
-
-def user_frame(depth: int = 1) -> FrameType:
-    """The innermost frame outside this package, seen from the caller's caller."""
-    frame: FrameType | None = sys._getframe(depth)
-    while frame is not None and frame.f_code.co_filename.startswith(_PACKAGE + os.sep):
-        if frame.f_back is None:
-            break
-        frame = frame.f_back
-    assert frame is not None
-    return frame
 
 
 class InstanceState:

@@ -176,13 +176,11 @@ void LiveTree::run_component(LiveNode& node) {
   ++counters_.renders;
   SlotArena arena;
   vdom::VNode tree;
-  LiveNode* outer = std::exchange(rendering_, &node);
   try {
     tree = node.owner.run([&] { return node.instance->render(arena); });
   } catch (...) {
     tree = error_content(host_.report(std::current_exception(), node.component->name()));
   }
-  rendering_ = outer;
   set_content(node, std::move(tree), arena, node.component->name());
 }
 

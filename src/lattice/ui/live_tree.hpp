@@ -149,8 +149,6 @@ class LiveTree {
   // The first DOM node at or below `node`, else null.
   static LiveNode* first_dom(LiveNode& node);
   LiveNode* root() const { return root_.get(); }
-  // The component being rendered right now, innermost, or null.
-  LiveNode* rendering() const { return rendering_; }
 
   // Work is proportional to what changed; tests read these.
   struct Counters {
@@ -201,7 +199,6 @@ class LiveTree {
 
   LiveTreeHost& host_;
   std::unique_ptr<LiveNode> root_;
-  LiveNode* rendering_ = nullptr;
   uint32_t next_id_ = 1;
   std::unordered_map<uint32_t, LiveNode*> listening_;
   std::unordered_map<reactive::Index, LiveNode*> components_;  // by their owner

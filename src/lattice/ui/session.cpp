@@ -182,7 +182,6 @@ Result<void> Session::receive(std::span<const uint8_t> bytes) {
   if (auto* input = std::get_if<vdom::ClientEvent>(&decoded.value())) return event(*input);
   uint64_t ack = std::get<vdom::Acknowledgement>(decoded.value()).ack;
   if (ack > sent_seq_) return Failure{"an ack for a frame that was never sent"};
-  acknowledged_ = std::max(acknowledged_, ack);
   return {};
 }
 
@@ -210,7 +209,6 @@ Result<void> Session::event(const vdom::ClientEvent& event) {
   if (event.seq != client_seq_ + 1) return Failure{"client seq out of order"};
   if (event.ack > sent_seq_) return Failure{"an ack for a frame that was never sent"};
   client_seq_ = event.seq;
-  acknowledged_ = std::max(acknowledged_, event.ack);
   ++counters_.events;
   LiveNode* node = tree_.find_listening(event.node);
   if (node == nullptr || (LiveTree::find_handler(*node, event.type) == nullptr &&

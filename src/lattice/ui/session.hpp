@@ -70,6 +70,7 @@ class Session final : private LiveTreeHost {
   void segment(const std::function<void()>& fn);
   // Sends what is there, in the middle of a segment.
   void flush();
+
   void set_title(std::string title);
 
   // Shows an error of user code that belongs to `node` (null: to the page), and logs it.
@@ -77,7 +78,6 @@ class Session final : private LiveTreeHost {
   // The same for an effect of user code: shown where the component is that made it.
   void report_effect_error(std::exception_ptr error, reactive::NodeHandle effect,
                            std::string_view where);
-  LiveNode* rendering() const { return tree_.rendering(); }
 
   struct Counters {
     uint64_t events = 0;
@@ -118,7 +118,6 @@ class Session final : private LiveTreeHost {
   uint16_t close_code_ = 1002;
   uint64_t sent_seq_ = 0;
   uint64_t client_seq_ = 0;
-  uint64_t acknowledged_ = 0;
   Counters counters_;
 };
 

@@ -104,6 +104,39 @@ void Graph::give_up(Computation* effect) {
 void Graph::schedule(Computation* effect) noexcept {
   effect->flags |= kDirty;
   notify(effect);
+  if (flush_request_) [[unlikely]]
+    request_flush();
+}
+
+// --- deferred flushes
+
+void Graph::request_flush() noexcept {
+  if (is_flush_requested_ || flushing_ != 0 || queue_.empty()) return;
+  is_flush_requested_ = true;
+  flush_request_();
+}
+
+void Graph::set_flush_request(std::function<void()> request) {
+  const bool was_deferred = flush_request_ != nullptr;
+  flush_request_ = std::move(request);
+  is_flush_requested_ = false;
+  if (flush_request_) {
+    if (!was_deferred) open_batch();
+    request_flush();
+  } else if (was_deferred) {
+    close_batch();
+  }
+}
+
+void Graph::flush() {
+  if (!flush_request_) return settle();
+  if (batch_depth_ != 1 || flushing_ != 0 || frame_ != &outermost_) return;
+  is_flush_requested_ = false;
+  struct Reopen {
+    Graph& graph;
+    ~Reopen() { graph.open_batch(); }
+  } reopen{*this};
+  close_batch();
 }
 
 void Graph::hold_user_effects(bool held) {

@@ -289,6 +289,8 @@ void Graph::changed_later(Node* source) noexcept {
   const bool inner = frame_ != &outermost_;
   if (inner) written_.push_back(handle_of(source));
   if (source->subs != 0) propagate(source->subs, inner);
+  if (flush_request_) [[unlikely]]
+    request_flush();
 }
 
 // --- checking

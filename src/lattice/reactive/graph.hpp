@@ -276,6 +276,11 @@ class Graph {
     if (!(queue_.empty() && unwatched_.empty() && written_.empty()) && idle()) run_queue();
   }
   void schedule(Computation* effect) noexcept;
+  // Defers: a batch stays open, and `request`, which must not throw, is called once when something
+  // is queued; whoever it asks calls flush() later. Null ends that, with a flush.
+  void set_flush_request(std::function<void()> request);
+  // settle(), also while flushes are deferred. Inside a batch or a run it does nothing.
+  void flush();
   void hold_user_effects(bool held);
   bool user_effects_held() const noexcept { return queue_.user_held(); }
   // First run of a new effect: at once, or queued when its phase is held.
@@ -349,6 +354,7 @@ class Graph {
 
   // flush.cpp
   void notify(Computation* effect) noexcept;
+  void request_flush() noexcept;
   void run_queue();
   void run_effect(Computation* effect);
   void run_if_stale(Computation* effect);
@@ -376,6 +382,8 @@ class Graph {
   std::vector<Index> late_links_;
   std::unordered_map<Index, Extra> extras_;
   ErrorHandler error_handler_;
+  std::function<void()> flush_request_;  // set: flushes are deferred
+  bool is_flush_requested_ = false;
 
  public:
   struct StandIn {};

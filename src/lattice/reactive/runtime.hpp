@@ -32,7 +32,13 @@ class Runtime {
 
   // Runs queued effects; does nothing inside a batch, a flush or a running function.
   // Throws CycleError when effects keep triggering one another.
-  void flush() { graph_.settle(); }
+  void flush() { graph_.flush(); }
+  // Effects wait for flush(), which `request` asks for: it is called once when something was
+  // queued, by the thread that wrote, must not throw and not flush itself. Null: they run at once
+  // again.
+  void set_flush_request(std::function<void()> request) {
+    graph_.set_flush_request(std::move(request));
+  }
   // While held, user-phase effects (first runs too) stay queued. Releasing flushes.
   void hold_user_effects(bool held) { graph_.hold_user_effects(held); }
   // Takes what effects and cleanups throw unless they have their own handler. Default: stderr.

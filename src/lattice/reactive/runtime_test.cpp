@@ -175,5 +175,104 @@ TEST(Runtime, ManyOnManyThreadsExchangeMessages) {
   for (auto& thread : threads) thread.join();
 }
 
+TEST(DeferredFlush, EffectsWaitForTheFlushThatIsRequestedOnce) {
+  Runtime runtime;
+  RuntimeEntry entry(runtime);
+  int requests = 0, runs = 0, seen = 0;
+  Signal<int> count{0};
+  auto twice = memo([=] { return count.get() * 2; });
+  runtime.set_flush_request([&] { ++requests; });
+  auto log = effect([&] { ++runs, seen = twice.get(); });
+  EXPECT_EQ(runs, 1);  // a first run does not wait
+  count.set(1);
+  count.set(2);
+  EXPECT_EQ(runs, 1);
+  EXPECT_EQ(requests, 1);
+  EXPECT_EQ(twice.get(), 4);  // reads never wait
+  runtime.flush();
+  EXPECT_EQ(runs, 2);
+  EXPECT_EQ(seen, 4);
+  count.set(3);
+  count.set(2);
+  EXPECT_EQ(requests, 2);
+  runtime.flush();
+  EXPECT_EQ(runs, 2);  // written and written back
+}
+
+TEST(DeferredFlush, WhatEffectsWriteBelongsToTheSameFlush) {
+  Runtime runtime;
+  RuntimeEntry entry(runtime);
+  int requests = 0, seen = 0;
+  Signal<int> first{0}, second{0};
+  runtime.set_flush_request([&] { ++requests; });
+  auto copy = effect([=] { second.set(first.get()); });
+  auto log = effect([&] { seen = second.get(); });
+  first.set(5);
+  runtime.flush();
+  EXPECT_EQ(seen, 5);
+  EXPECT_EQ(requests, 1);
+}
+
+TEST(DeferredFlush, AFlushInsideABatchOrARunDoesNothing) {
+  Runtime runtime;
+  RuntimeEntry entry(runtime);
+  int runs = 0;
+  Signal<int> count{0};
+  runtime.set_flush_request([] {});
+  auto log = effect([&] { count.get(), ++runs; });
+  batch([&] {
+    count.set(1);
+    runtime.flush();
+    EXPECT_EQ(runs, 1);
+  });
+  EXPECT_EQ(runs, 1);
+  auto reads = memo([&] {
+    runtime.flush();
+    return runs;
+  });
+  EXPECT_EQ(reads.get(), 1);
+  runtime.flush();
+  EXPECT_EQ(runs, 2);
+}
+
+TEST(DeferredFlush, EndingItRunsWhatWaits) {
+  Runtime runtime;
+  RuntimeEntry entry(runtime);
+  int runs = 0, requests = 0;
+  Signal<int> count{0};
+  auto log = effect([&] { count.get(), ++runs; });
+  runtime.set_flush_request([&] { ++requests; });
+  count.set(1);
+  runtime.set_flush_request(nullptr);
+  EXPECT_EQ(runs, 2);
+  count.set(2);
+  EXPECT_EQ(runs, 3);
+  EXPECT_EQ(requests, 1);
+}
+
+TEST(DeferredFlush, AfterEffectsThatTriggerEachOtherTheNextWriteIsRequestedAgain) {
+  Runtime runtime;
+  RuntimeEntry entry(runtime);
+  int requests = 0;
+  bool is_endless = true;
+  Signal<int> a{0}, b{0};
+  runtime.set_flush_request([&] { ++requests; });
+  auto forth = effect([&] {
+    const int value = a.get();
+    if (is_endless) b.set(value + 1);
+  });
+  auto back = effect([&] {
+    const int value = b.get();
+    if (is_endless) a.set(value + 1);
+  });
+  a.set(100);
+  EXPECT_THROW(runtime.flush(), CycleError);
+  is_endless = false;
+  const int before = requests;
+  a.set(-1);
+  EXPECT_EQ(requests, before + 1);
+  runtime.flush();
+}
+
 }  // namespace
 }  // namespace lattice

@@ -1,96 +1,105 @@
 // SPDX-License-Identifier: MIT
 // How long does one update of a signal graph take, and what does a node cost to make?
 //
-// Prints one JSON line per case: {"case": "kairo/deep", "ns": 123.4}. kairo: nanoseconds per signal
-// write, flush and the case's own reads included; create: per signal. Each figure is the fastest of
-// ten repetitions after a warm-up, as in the original; kairo_alien.mjs does the same under node.
+// Prints one line per case (measure.hpp). Each file beside this one holds a family of cases, and
+// says what its figures are; *_alien.mjs do the same under node.
 //
 //   bench_reactive [--case PREFIX] [--iterations N]       LATTICE_BENCH_QUICK=1: a tenth of the
 //   work
-#include <algorithm>
-#include <chrono>
+#include <time.h>
+
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
-#include <string>
-#include <vector>
+#include <new>
+#include <string_view>
 
-#include "kairo.hpp"
-#include "lattice/reactive.hpp"
+#include "measure.hpp"
 
 namespace {
 
-using lattice::bench::Case;
+// By thread, so that counting needs no lock.
+constinit thread_local uint64_t allocation_count = 0;
 
-constexpr int kRepetitions = 10;
-
-struct Arguments {
-  std::string prefix;
-  int iterations = 500;
-};
-
-template <class F>
-double fastest_ns(int repetitions, F&& body) {
-  double best = 1e300;
-  for (int i = 0; i < repetitions; ++i) {
-    auto start = std::chrono::steady_clock::now();
-    body();
-    auto took = std::chrono::steady_clock::now() - start;
-    best = std::min(best, std::chrono::duration<double, std::nano>(took).count());
-  }
-  return best;
-}
-
-void print(std::string_view name, double ns) {
-  std::printf("{\"case\": \"%.*s\", \"ns\": %.2f}\n", static_cast<int>(name.size()), name.data(),
-              ns);
-  std::fflush(stdout);
-}
-
-void run_kairo(const Case& which, int iterations) {
-  lattice::Scope scope;
-  auto iterate = which.build();
-  for (int i = 0; i < 3; ++i) iterate();
-  double ns = fastest_ns(kRepetitions, [&] {
-    for (int i = 0; i < iterations; ++i) iterate();
-  });
-  print(which.name, ns / iterations / which.writes);
-}
-
-// Creation alone; what was made is disposed between the repetitions.
-void run_create(std::string_view name, int count) {
-  std::vector<lattice::Signal<int>> signals;
-  signals.reserve(static_cast<size_t>(count));
-  double best = 1e300;
-  for (int i = 0; i < kRepetitions; ++i) {
-    lattice::Scope scope;
-    signals.clear();
-    best = std::min(best, fastest_ns(1, [&] {
-                      for (int value = 0; value < count; ++value) signals.emplace_back(value);
-                    }));
-  }
-  print(name, best / count);
-}
-
-Arguments parse(int argc, char** argv) {
-  Arguments arguments;
-  const char* quick = std::getenv("LATTICE_BENCH_QUICK");
-  if (quick != nullptr && std::strcmp(quick, "1") == 0) arguments.iterations = 50;
-  for (int i = 1; i + 1 < argc; i += 2) {
-    if (std::strcmp(argv[i], "--case") == 0) arguments.prefix = argv[i + 1];
-    if (std::strcmp(argv[i], "--iterations") == 0) arguments.iterations = std::atoi(argv[i + 1]);
-  }
-  return arguments;
+void* allocate(size_t bytes) {
+  ++allocation_count;
+  if (void* memory = std::malloc(bytes == 0 ? 1 : bytes)) return memory;
+  throw std::bad_alloc();
 }
 
 }  // namespace
 
-int main(int argc, char** argv) {
-  const Arguments arguments = parse(argc, argv);
-  auto wanted = [&](std::string_view name) { return name.starts_with(arguments.prefix); };
-  for (const Case& which : lattice::bench::kairo_cases()) {
-    if (wanted(which.name)) run_kairo(which, arguments.iterations);
+void* operator new(size_t bytes) { return allocate(bytes); }
+void* operator new[](size_t bytes) { return allocate(bytes); }
+void operator delete(void* memory) noexcept { std::free(memory); }
+void operator delete[](void* memory) noexcept { std::free(memory); }
+void operator delete(void* memory, size_t) noexcept { std::free(memory); }
+void operator delete[](void* memory, size_t) noexcept { std::free(memory); }
+
+namespace lattice::bench {
+
+double now_ns() noexcept {
+  static const clockid_t clock = [] {
+    const char* wanted = std::getenv("LATTICE_BENCH_CLOCK");
+    const bool cpu = wanted != nullptr && std::strcmp(wanted, "cpu") == 0;
+    return cpu ? CLOCK_THREAD_CPUTIME_ID : CLOCK_MONOTONIC;
+  }();
+  timespec now;
+  clock_gettime(clock, &now);
+  return static_cast<double>(now.tv_sec) * 1e9 + static_cast<double>(now.tv_nsec);
+}
+
+uint64_t allocations() noexcept { return allocation_count; }
+
+void check(bool held, std::string_view what) {
+  if (held) return;
+  std::fprintf(stderr, "wrong result in %.*s\n", static_cast<int>(what.size()), what.data());
+  std::exit(1);
+}
+
+namespace {
+
+void print_figures(const char* key, const Figures& figures) {
+  if (figures.empty()) return;
+  std::printf(", \"%s\": {", key);
+  const char* separator = "";
+  for (const auto& [name, value] : figures) {
+    std::printf("%s\"%.*s\": %.17g", separator, static_cast<int>(name.size()), name.data(), value);
+    separator = ", ";
   }
-  if (wanted("create/1k")) run_create("create/1k", 1000);
-  if (wanted("create/100k")) run_create("create/100k", 100'000);
+  std::printf("}");
+}
+
+}  // namespace
+
+void print(const Line& line) {
+  std::printf("{\"case\": \"%.*s\", \"%.*s\": %.4f", static_cast<int>(line.name.size()),
+              line.name.data(), static_cast<int>(line.unit.size()), line.unit.data(), line.value);
+  if (!line.reference_name.empty()) {
+    std::printf(", \"reference\": %.4f, \"reference_name\": \"%.*s\"", line.reference,
+                static_cast<int>(line.reference_name.size()), line.reference_name.data());
+  }
+  print_figures("same", line.same);
+  print_figures("beside", line.beside);
+  std::printf("}\n");
+  std::fflush(stdout);
+}
+
+}  // namespace lattice::bench
+
+int main(int argc, char** argv) {
+  lattice::bench::Options options;
+  const char* quick = std::getenv("LATTICE_BENCH_QUICK");
+  if (quick != nullptr && std::strcmp(quick, "1") == 0) {
+    options.quick = true;
+    options.iterations = 50;
+  }
+  for (int i = 1; i + 1 < argc; i += 2) {
+    if (std::strcmp(argv[i], "--case") == 0) options.prefix = argv[i + 1];
+    if (std::strcmp(argv[i], "--iterations") == 0) options.iterations = std::atoi(argv[i + 1]);
+  }
+  lattice::bench::run_kairo(options);
+  lattice::bench::run_dynamic(options);
+  lattice::bench::run_cellx(options);
+  lattice::bench::run_create(options);
 }

@@ -1,22 +1,20 @@
 // SPDX-License-Identifier: MIT
-// The cases of bench_reactive.cpp on alien-signals, with the same structure and protocol.
-//
-//   node kairo_alien.mjs [--case PREFIX] [--iterations N]       LATTICE_BENCH_QUICK=1: a tenth
-import { computed, effect, effectScope, endBatch, signal, startBatch } from "alien-signals";
+// The cases of kairo.cpp on alien-signals, with the same structure and protocol.
+import { computed, effect, effectScope, signal } from "alien-signals";
+import { write } from "./alien.mjs";
+import { check, fastestNs, nextTick, options, print, wants } from "./measure.mjs";
 
 const kRepetitions = 10;
+let recomputations = 0;
+let counting = false;
 
-function check(held, what) {
-  if (!held) {
-    console.error(`kairo: wrong result in ${what}`);
-    process.exit(1);
-  }
-}
-
-function write(target, value) {
-  startBatch();
-  target(value);
-  endBatch();
+// A memo of a case's graph; it counts its runs while the counted graph is built.
+function node(fn) {
+  if (!counting) return computed(fn);
+  return computed(() => {
+    recomputations++;
+    return fn();
+  });
 }
 
 function busy() {
@@ -26,11 +24,11 @@ function busy() {
 
 function avoidable() {
   const head = signal(0);
-  const computed1 = computed(() => head());
-  const computed2 = computed(() => (computed1(), 0));
-  const computed3 = computed(() => (busy(), computed2() + 1));
-  const computed4 = computed(() => computed3() + 2);
-  const computed5 = computed(() => computed4() + 3);
+  const computed1 = node(() => head());
+  const computed2 = node(() => (computed1(), 0));
+  const computed3 = node(() => (busy(), computed2() + 1));
+  const computed4 = node(() => computed3() + 2);
+  const computed5 = node(() => computed4() + 3);
   effect(() => {
     computed5();
     busy();
@@ -50,8 +48,8 @@ function broad() {
   let last = head;
   let count = 0;
   for (let i = 0; i < 50; i++) {
-    const current = computed(() => head() + i);
-    const current2 = computed(() => current() + 1);
+    const current = node(() => head() + i);
+    const current2 = node(() => current() + 1);
     effect(() => {
       current2();
       count++;
@@ -75,7 +73,7 @@ function deep() {
   let current = head;
   for (let i = 0; i < length; i++) {
     const before = current;
-    current = computed(() => before() + 1);
+    current = node(() => before() + 1);
   }
   let count = 0;
   effect(() => {
@@ -97,8 +95,8 @@ function diamond() {
   const width = 5;
   const head = signal(0);
   const current = [];
-  for (let i = 0; i < width; i++) current.push(computed(() => head() + 1));
-  const sum = computed(() => {
+  for (let i = 0; i < width; i++) current.push(node(() => head() + 1));
+  const sum = node(() => {
     let total = 0;
     for (const one of current) total += one();
     return total;
@@ -122,10 +120,10 @@ function diamond() {
 
 function mux() {
   const heads = new Array(100).fill(null).map(() => signal(0));
-  const all = computed(() => heads.map((head) => head()));
+  const all = node(() => heads.map((head) => head()));
   const split = heads
-    .map((_, index) => computed(() => all()[index]))
-    .map((one) => computed(() => one() + 1));
+    .map((_, index) => node(() => all()[index]))
+    .map((one) => node(() => one() + 1));
   split.forEach((one) => {
     effect(() => {
       one();
@@ -146,7 +144,7 @@ function mux() {
 function repeated() {
   const size = 30;
   const head = signal(0);
-  const current = computed(() => {
+  const current = node(() => {
     let result = 0;
     for (let i = 0; i < size; i++) result += head();
     return result;
@@ -176,9 +174,9 @@ function triangle() {
   for (let i = 0; i < width; i++) {
     const before = current;
     list.push(current);
-    current = computed(() => before() + 1);
+    current = node(() => before() + 1);
   }
-  const sum = computed(() => {
+  const sum = node(() => {
     let total = 0;
     for (const one of list) total += one();
     return total;
@@ -203,9 +201,9 @@ function triangle() {
 
 function unstable() {
   const head = signal(0);
-  const twice = computed(() => head() * 2);
-  const inverse = computed(() => -head());
-  const current = computed(() => {
+  const twice = node(() => head() * 2);
+  const inverse = node(() => -head());
+  const current = node(() => {
     let result = 0;
     for (let i = 0; i < 20; i++) result += head() % 2 ? twice() : inverse();
     return result;
@@ -238,60 +236,42 @@ const kairoCases = [
   ["kairo/avoidable", 1001, avoidable],
 ];
 
-const nextTick = () => new Promise((resolve) => setTimeout(resolve, 0));
-
-function timed(body) {
-  const start = process.hrtime.bigint();
-  body();
-  return Number(process.hrtime.bigint() - start);
-}
-
-function print(name, ns) {
-  console.log(JSON.stringify({ case: name, ns: Math.round(ns * 100) / 100 }));
-}
-
-async function runKairo(name, writes, build, iterations) {
+function build(which) {
   let iterate;
   const dispose = effectScope(() => {
-    iterate = build();
+    iterate = which();
   });
+  return { iterate, dispose };
+}
+
+// Of one iteration in the steady state.
+function recomputed(which) {
+  counting = true;
+  const { iterate, dispose } = build(which);
+  counting = false;
+  for (let i = 0; i < 20; i++) iterate();
+  recomputations = 0;
+  iterate();
+  dispose();
+  return recomputations;
+}
+
+async function runCase(name, writes, which) {
+  const { iterate, dispose } = build(which);
   for (let i = 0; i < 3; i++) {
     iterate();
     await nextTick();
   }
-  let best = Infinity;
-  for (let i = 0; i < kRepetitions; i++) {
-    await nextTick();
-    const ns = timed(() => {
-      for (let k = 0; k < iterations; k++) iterate();
-    });
-    best = Math.min(best, ns);
-  }
+  const best = await fastestNs(kRepetitions, () => {
+    for (let k = 0; k < options.iterations; k++) iterate();
+  });
   dispose();
-  print(name, best / iterations / writes);
+  const same = { recomputed: recomputed(which) };
+  print(name, best / options.iterations / writes, { same });
 }
 
-async function runCreate(name, count) {
-  let best = Infinity;
-  for (let i = 0; i < kRepetitions; i++) {
-    await nextTick();
-    const signals = new Array(count);
-    const ns = timed(() => {
-      for (let value = 0; value < count; value++) signals[value] = signal(value);
-    });
-    best = Math.min(best, ns);
-    check(signals[count - 1]() === count - 1, name);
+export async function runKairo() {
+  for (const [name, writes, which] of kairoCases) {
+    if (wants(name)) await runCase(name, writes, which);
   }
-  print(name, best / count);
 }
-
-const options = { case: "", iterations: process.env.LATTICE_BENCH_QUICK === "1" ? 50 : 500 };
-for (let i = 2; i + 1 < process.argv.length; i += 2) {
-  if (process.argv[i] === "--case") options.case = process.argv[i + 1];
-  if (process.argv[i] === "--iterations") options.iterations = Number(process.argv[i + 1]);
-}
-for (const [name, writes, build] of kairoCases) {
-  if (name.startsWith(options.case)) await runKairo(name, writes, build, options.iterations);
-}
-if ("create/1k".startsWith(options.case)) await runCreate("create/1k", 1000);
-if ("create/100k".startsWith(options.case)) await runCreate("create/100k", 100_000);

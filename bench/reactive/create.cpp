@@ -1,0 +1,96 @@
+// SPDX-License-Identifier: MIT
+// What nodes cost to make, in time (fastest of several repetitions; what was made is disposed
+// between them) and in memory.
+#include <vector>
+
+#include "lattice/reactive.hpp"
+#include "measure.hpp"
+
+namespace lattice::bench {
+namespace {
+
+int repetitions(int count) { return count < 1'000'000 ? 10 : 5; }
+
+// Nanoseconds per signal.
+void run_signals(std::string_view name, int count) {
+  std::vector<Signal<int>> signals;
+  signals.reserve(static_cast<size_t>(count));
+  double best = 1e300;
+  for (int i = 0; i < repetitions(count); ++i) {
+    Scope scope;
+    signals.clear();
+    best = std::min(best, time_ns([&] {
+                      for (int value = 0; value < count; ++value) signals.emplace_back(value);
+                    }));
+    check(signals.back().get() == count - 1, name);
+  }
+  print({.name = name, .value = best / count});
+}
+
+struct Made {
+  std::vector<Signal<int>> signals;
+  int64_t runs = 0;
+
+  // Per element a signal, a memo that reads it and an effect that reads the memo.
+  void make(int count) {
+    for (int value = 0; value < count; ++value) {
+      Signal<int> source{value};
+      auto next = memo([source] { return source.get() + 1; });
+      effect([next, runs = &runs] { *runs += next.get() != 0; });
+      signals.push_back(source);
+    }
+  }
+};
+
+// Nanoseconds per signal, memo and effect together.
+void run_chains(std::string_view name, int count) {
+  Made made;
+  made.signals.reserve(static_cast<size_t>(count));
+  double best = 1e300;
+  for (int i = 0; i < repetitions(count); ++i) {
+    Scope scope;
+    made.signals.clear();
+    made.runs = 0;
+    best = std::min(best, time_ns([&] { made.make(count); }));
+    check(made.runs == count, name);
+  }
+  print({.name = name, .value = best / count});
+}
+
+// Bytes of a signal, a memo and an effect with their two links: growth of the runtime's arena over
+// many of them. What else a node may take (a name, say) these have not.
+void run_bytes(std::string_view name) {
+  constexpr int kCount = 200'000;
+  Made made;
+  made.signals.reserve(kCount);
+  Scope scope;
+  const auto& arena = Runtime::current().graph().arena();
+  const size_t nodes = arena.nodes_live();
+  const size_t reserved = arena.bytes_reserved();
+  const uint64_t allocated = allocations();
+  made.make(kCount);
+  const auto heap = static_cast<double>(allocations() - allocated) / kCount;
+  const auto bytes = static_cast<double>(arena.bytes_reserved() - reserved) / kCount;
+  print({.name = name,
+         .unit = "bytes",
+         .value = bytes,
+         .same = {},
+         .beside = {{"nodes", static_cast<double>(arena.nodes_live() - nodes) / kCount},
+                    {"allocations", heap}}});
+}
+
+}  // namespace
+
+void run_create(const Options& options) {
+  constexpr std::string_view kBytes = "bytes/signal + memo + effect";
+  constexpr std::string_view kChains = "create/signal + memo + effect 1M";
+  constexpr int kMillion = 1'000'000;
+  // First, while the arena has nothing free.
+  if (options.wants(kBytes)) run_bytes(kBytes);
+  if (options.wants("create/1k")) run_signals("create/1k", 1000);
+  if (options.wants("create/100k")) run_signals("create/100k", 100'000);
+  if (options.wants("create/signals 1M")) run_signals("create/signals 1M", kMillion);
+  if (options.wants(kChains)) run_chains(kChains, kMillion);
+}
+
+}  // namespace lattice::bench

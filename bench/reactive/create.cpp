@@ -57,25 +57,47 @@ void run_chains(std::string_view name, int count) {
   print({.name = name, .value = best / count});
 }
 
-// Bytes of a signal, a memo and an effect with their two links: growth of the runtime's arena over
-// many of them. What else a node may take (a name, say) these have not.
-void run_bytes(std::string_view name) {
-  constexpr int kCount = 200'000;
-  Made made;
-  made.signals.reserve(kCount);
-  Scope scope;
+constexpr int kCounted = 200'000;
+
+// Growth of the runtime's arena while `body` makes kCounted of something, for one of them.
+template <class F>
+double arena_bytes(F&& body) {
   const auto& arena = Runtime::current().graph().arena();
-  const size_t nodes = arena.nodes_live();
-  const size_t reserved = arena.bytes_reserved();
+  const size_t before = arena.bytes_reserved();
+  for (size_t i = 0; i < kCounted; ++i) body(i);
+  return static_cast<double>(arena.bytes_reserved() - before) / kCounted;
+}
+
+// Bytes of a signal, a memo and an effect with their two links, and of each of them. What else a
+// node may take (a name, say) these have not; their heap is the allocations printed beside.
+void run_bytes(std::string_view name) {
+  Scope scope;
+  Made made;
+  made.signals.reserve(kCounted);
   const uint64_t allocated = allocations();
-  made.make(kCount);
-  const auto heap = static_cast<double>(allocations() - allocated) / kCount;
-  const auto bytes = static_cast<double>(arena.bytes_reserved() - reserved) / kCount;
+  const double all = arena_bytes([&](size_t) { made.make(1); });
+  const auto heap = static_cast<double>(allocations() - allocated) / kCounted;
+
+  std::vector<Signal<int>> signals;
+  std::vector<Memo<int>> memos;
+  const double signal = arena_bytes([&](size_t) { signals.emplace_back(1); });
+  const double memo_and_link = arena_bytes([&](size_t i) {
+    memos.push_back(memo([source = signals[i]] { return source.get() + 1; }));
+    memos.back().get();
+  });
+  const double effect_and_link =
+      arena_bytes([&](size_t i) { effect([source = memos[i]] { source.get(); }); });
+  const double effect_of_two = arena_bytes([&](size_t i) {
+    effect([a = memos[i], b = signals[i]] { static_cast<void>(a.get() + b.get()); });
+  });
   print({.name = name,
          .unit = "bytes",
-         .value = bytes,
+         .value = all,
          .same = {},
-         .beside = {{"nodes", static_cast<double>(arena.nodes_live() - nodes) / kCount},
+         .beside = {{"signal", signal},
+                    {"memo and link", memo_and_link},
+                    {"effect and link", effect_and_link},
+                    {"second link and a captured handle", effect_of_two - effect_and_link},
                     {"allocations", heap}}});
 }
 

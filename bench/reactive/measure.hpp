@@ -22,6 +22,8 @@ struct Options {
   bool wants(std::string_view name) const { return name.starts_with(prefix); }
 };
 
+Options options_of(int argc, char** argv);
+
 using Figures = std::vector<std::pair<std::string_view, double>>;
 
 struct Line {
@@ -64,5 +66,7 @@ void run_kairo(const Options& options);
 void run_dynamic(const Options& options);
 void run_cellx(const Options& options);
 void run_create(const Options& options);
+void run_local(const Options& options);
+void run_scaling(const Options& options);
 
 }  // namespace lattice::bench

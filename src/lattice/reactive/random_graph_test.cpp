@@ -1,191 +1,23 @@
 // SPDX-License-Identifier: MIT
 // Random dynamic graphs: every value against an oracle that recomputes everything, every run count
 // against the executable specification.
-//
-// The seeds of the gate are fixed. LATTICE_RANDOM_SEEDS=n tries n more, from a random start;
-// LATTICE_RANDOM_SEED=s runs that one and prints each operation before it is done. A failing
-// program is shrunk to the operations that it needs.
 #include <gtest/gtest.h>
 
-#include <csignal>
+#include <algorithm>
 #include <cstdio>
-#include <functional>
 #include <map>
-#include <optional>
 #include <set>
 #include <sstream>
 
 #include "lattice/reactive.hpp"
+#include "lattice/reactive/random_engines_test.hpp"
 #include "lattice/reactive/random_program_test.hpp"
 #include "lattice/reactive/random_spec_test.hpp"
 
 namespace lattice {
 namespace {
 
-using random_program::below;
-using random_program::chance;
-using random_program::child_order;
-using random_program::child_tag;
-using random_program::evaluate;
-using random_program::Failure;
-using random_program::Formula;
-using random_program::Habits;
-using random_program::inner_tag;
-using random_program::Kind;
-using random_program::kTagBlock;
-using random_program::Operation;
-using random_program::Order;
-using random_program::Outcome;
-using random_program::outcome_of;
-using random_program::Random;
-using random_program::random_operations;
-using random_program::Spec;
-using random_program::text;
-
-// The engine under test behind the interface of Spec.
-class RealGraph {
- public:
-  explicit RealGraph(const Habits& habits) : habits_(habits) {}
-
-  int read(int number) {
-    const Source& source = sources_[static_cast<size_t>(number)];
-    try {
-      return source.signal ? source.signal->get() : source.memo->get();
-    } catch (const DisposedError&) {
-      throw Failure{random_program::kDisposedCode};
-    }
-  }
-  void peek(int number) {
-    static_cast<void>(outcome_of([&] { return peek_value(number); }));
-  }
-  int read_through_inner(int number, int tag) {
-    auto inner = memo([this, number, tag] {
-      ++runs[static_cast<size_t>(tag)];
-      return random_program::evaluate_inner(read(number));
-    });
-    count_until_cleanup();
-    return inner.get();
-  }
-
-  void add_signal(int value) { sources_.push_back({Signal<int>(value), std::nullopt}); }
-  void add_memo(int tag, const Formula& formula) {
-    make_room(tag);
-    auto body = [this, &formula, tag] {
-      ++runs[static_cast<size_t>(tag)];
-      return evaluate(formula, tag, *this);
-    };
-    sources_.push_back(
-        {std::nullopt, formula.never_equal ? memo(body, MemoOptions<NeverEqual>{}) : memo(body)});
-  }
-  int add_effect(int tag, const Formula& formula, Order order) {
-    make_room(tag);
-    effects_.push_back(make_effect(tag, formula, order, 0));
-    return static_cast<int>(effects_.size()) - 1;
-  }
-  void set(int number, int value) {
-    const Source& source = sources_[static_cast<size_t>(number)];
-    if (source.signal->alive()) source.signal->set(value);
-  }
-  template <class F>
-  void batch(F&& body) {
-    lattice::batch(std::forward<F>(body));
-  }
-  int peek_value(int number) {
-    return untracked([&] { return read(number); });
-  }
-  void hold(bool held) { Runtime::current().hold_user_effects(held); }
-  void schedule(int effect) {
-    effects_[static_cast<size_t>(effect)].schedule();
-    Runtime::current().flush();
-  }
-  void dispose_node(int number) {
-    const Source& source = sources_[static_cast<size_t>(number)];
-    source.signal ? source.signal->dispose() : source.memo->dispose();
-  }
-  void dispose_effect(int effect) { effects_[static_cast<size_t>(effect)].dispose(); }
-
-  std::vector<int> runs;
-  std::vector<std::optional<Outcome>> seen;
-  size_t living_inner = 0;
-  std::vector<Order> order_of_runs;  // of effects; for the caller to clear
-
- private:
-  struct Source {
-    std::optional<Signal<int>> signal;
-    std::optional<Memo<int>> memo;
-  };
-
-  void make_room(int tag) {
-    runs.resize(std::max(runs.size(), static_cast<size_t>(tag) + kTagBlock));
-    seen.resize(runs.size());
-  }
-  void count_until_cleanup() {
-    ++living_inner;
-    on_cleanup([this] { --living_inner; });
-  }
-
-  Effect make_effect(int tag, const Formula& formula, Order order, int depth) {
-    auto body = [this, tag, &formula, order, depth] {
-      on_cleanup([this, tag] { seen[static_cast<size_t>(tag)].reset(); });
-      ++runs[static_cast<size_t>(tag)];
-      if (depth == 0) order_of_runs.push_back(order);
-      auto& outcome = seen[static_cast<size_t>(tag)];
-      try {
-        const int value = evaluate(formula, tag, *this);
-        for (int k = 0; formula.child != nullptr && k < value % 3; ++k) {
-          const int child = child_tag(tag, k, depth);
-          make_effect(child, *formula.child, child_order(order, habits_, child), depth + 1);
-          count_until_cleanup();
-        }
-        outcome = Outcome{false, value};
-      } catch (const Failure& failure) {
-        outcome = Outcome{true, failure.code};
-        throw;
-      }
-    };
-    return effect(body, {order.phase, order.priority, {}, [](std::exception_ptr) {}});
-  }
-
-  const Habits& habits_;
-  std::vector<Source> sources_;
-  std::vector<Effect> effects_;
-};
-
-// Recomputes everything for every question.
-class Oracle {
- public:
-  struct Source {
-    int value = 0;
-    const Formula* formula = nullptr;  // of a memo
-    bool disposed = false;
-  };
-
-  explicit Oracle(const std::vector<Source>& sources) : sources_(sources) {}
-
-  int read(int number) {
-    const Source& source = sources_[static_cast<size_t>(number)];
-    if (source.disposed) {
-      depends_on_history = true;  // a reader keeps the value that it has until it runs again
-      throw Failure{random_program::kDisposedCode};
-    }
-    if (source.formula == nullptr) return source.value;
-    auto found = known_.find(number);
-    if (found == known_.end()) {
-      const Outcome outcome = outcome_of([&] { return evaluate(*source.formula, 0, *this); });
-      found = known_.emplace(number, outcome).first;
-    }
-    if (found->second.failed) throw Failure{found->second.value};
-    return found->second.value;
-  }
-  void peek(int) {}
-  int read_through_inner(int number, int) { return random_program::evaluate_inner(read(number)); }
-
-  bool depends_on_history = false;
-
- private:
-  const std::vector<Source>& sources_;
-  std::map<int, Outcome> known_;
-};
+using namespace random_program;  // NOLINT: the vocabulary of this file
 
 // One program on the real graph and on the specification, compared after each operation.
 class Comparison {
@@ -496,66 +328,89 @@ std::string failure_of(uint32_t seed, const std::vector<Operation>& operations, 
   return "";
 }
 
-// Leaves out whatever the failure does not need, in ever smaller pieces.
-std::vector<Operation> shrunk(uint32_t seed, std::vector<Operation> operations) {
-  for (size_t piece = operations.size() / 2; piece > 0; piece /= 2) {
-    for (size_t from = 0; from < operations.size();) {
-      std::vector<Operation> fewer = operations;
-      const size_t end = std::min(from + piece, fewer.size());
-      fewer.erase(fewer.begin() + static_cast<ptrdiff_t>(from),
-                  fewer.begin() + static_cast<ptrdiff_t>(end));
-      if (failure_of(seed, fewer, false).empty()) {
-        from += piece;
-      } else {
-        operations = std::move(fewer);
+// The order in which a write reaches effects of the same phase and priority: depth first along
+// subscriptions, oldest first. Memos and effects that read the same nodes in every run.
+class StaticProgram {
+ public:
+  explicit StaticProgram(Random& random) : random_(random) {
+    for (int n = 1 + below(random, 4); n > 0; --n) signals_.emplace_back(0);
+    const int memos = below(random, 25);
+    subscribers_.resize(signals_.size() + static_cast<size_t>(memos));
+    for (int n = 0; n < memos; ++n) {
+      const int self = static_cast<int>(nodes());
+      memos_.push_back(memo([this, self, sources = some_nodes()] { return sum(self, sources); }));
+    }
+    for (int n = 1 + below(random, 10); n > 0; --n) {
+      const int self = -n;
+      effect([this, self, sources = some_nodes()] {
+        ran_.push_back(self);
+        sum(self, sources);
+      });
+    }
+  }
+
+  // Writes some signals and compares the order of the effects that ran.
+  void check_a_write() {
+    std::vector<int> expected;
+    std::set<int> marked;
+    ran_.clear();
+    batch([&] {
+      for (int n = 1 + below(random_, 3); n > 0; --n) {
+        const int which = below(random_, signals_.size());
+        const Signal<int>& signal = signals_[static_cast<size_t>(which)];
+        const int value = below(random_, 4);
+        if (signal.peek() != value) mark(which, marked, expected);
+        signal.set(value);
       }
+    });
+    std::erase_if(expected, [&](int effect) { return std::ranges::count(ran_, effect) == 0; });
+    ASSERT_EQ(ran_, expected);
+  }
+
+ private:
+  size_t nodes() const { return signals_.size() + memos_.size(); }
+  std::vector<int> some_nodes() {
+    std::vector<int> some;
+    for (int n = 1 + below(random_, 4); n > 0; --n) some.push_back(below(random_, nodes()));
+    return some;
+  }
+  int sum(int self, const std::vector<int>& sources) {
+    int total = 0;
+    for (int source : sources) {
+      const auto which = static_cast<size_t>(source);
+      total +=
+          which < signals_.size() ? signals_[which].get() : memos_[which - signals_.size()].get();
+      auto& readers = subscribers_[which];
+      if (std::ranges::count(readers, self) == 0) readers.push_back(self);
     }
+    return total % 5;
   }
-  return operations;
-}
-
-volatile std::sig_atomic_t current_seed = 0;
-
-// A crash leaves no time for gtest to say which seed it was.
-void print_seed_and_die(int signal) {
-  std::fprintf(stderr, "crashed in the program of LATTICE_RANDOM_SEED=%u\n",
-               static_cast<unsigned>(current_seed));
-  std::signal(signal, SIG_DFL);
-  std::raise(signal);
-}
-
-void check_seed(uint32_t seed, bool verbose) {
-  current_seed = static_cast<std::sig_atomic_t>(seed);
-  Random random(seed);
-  const std::vector<Operation> operations = random_operations(random);
-  const std::string found = failure_of(seed, operations, verbose);
-  if (found.empty()) return;
-  const std::vector<Operation> fewer = shrunk(seed, operations);
-  std::fprintf(stderr, "seed %u, shrunk from %zu to %zu operations:\n", seed, operations.size(),
-               fewer.size());
-  const std::string again = failure_of(seed, fewer, true);
-  ADD_FAILURE() << "seed " << seed << ": " << found << "\nshrunk: " << again
-                << "\nreplay with LATTICE_RANDOM_SEED=" << seed;
-}
-
-void check_seeds(uint32_t count) {
-  auto* before = std::signal(SIGABRT, print_seed_and_die);
-  if (const char* one = std::getenv("LATTICE_RANDOM_SEED")) {
-    check_seed(static_cast<uint32_t>(std::strtoul(one, nullptr, 10)), true);
-    return;
+  void mark(int node, std::set<int>& marked, std::vector<int>& effects) const {
+    if (!marked.insert(node).second) return;
+    if (node < 0) return effects.push_back(node);
+    for (int reader : subscribers_[static_cast<size_t>(node)]) mark(reader, marked, effects);
   }
-  for (uint32_t seed = 1; seed <= count; ++seed) check_seed(seed, false);
-  if (const char* more = std::getenv("LATTICE_RANDOM_SEEDS")) {
-    const uint32_t start = std::random_device{}();
-    for (uint32_t i = 0; i < std::strtoul(more, nullptr, 10) && !testing::Test::HasFailure(); ++i) {
-      check_seed(start + i, false);
-    }
+
+  Random& random_;
+  std::vector<Signal<int>> signals_;
+  std::vector<Memo<int>> memos_;
+  std::vector<std::vector<int>> subscribers_;  // in order of their first read
+  std::vector<int> ran_;
+};
+
+TEST(RandomPrograms, EffectsRunInTheOrderInWhichWritesReachThem) {
+  for (uint32_t seed = 1; seed <= 200; ++seed) {
+    SCOPED_TRACE(testing::Message() << "seed " << seed);
+    Random random(seed);
+    Runtime runtime;
+    RuntimeEntry entry(runtime);
+    StaticProgram program(random);
+    for (int step = 0; step < 40 && !HasFailure(); ++step) program.check_a_write();
   }
-  std::signal(SIGABRT, before);
 }
 
 TEST(RandomPrograms, RunAsOftenAsTheSpecificationSaysAndSeeWhatTheOracleComputes) {
-  check_seeds(400);
+  check_seeds(400, failure_of);
 }
 
 }  // namespace

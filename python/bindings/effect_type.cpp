@@ -127,7 +127,10 @@ PyObject* get_runs(PyObject* object, void*) {
   return PyLong_FromUnsignedLong(shown_instance(as_node(object))->runs);
 }
 PyObject* get_alive(PyObject* object, void*) {
-  return PyBool_FromLong(!shown_instance(as_node(object))->disposed);
+  const NodeObject* shown = shown_instance(as_node(object));
+  // While it runs, a disposed effect keeps its node.
+  const bool is_ending = shown->node != nullptr && (shown->node->flags & reactive::kDisposed) != 0;
+  return PyBool_FromLong(!shown->disposed && !is_ending);
 }
 PyObject* get_name(PyObject* object, void*) {
   return PyUnicode_FromString(display_name(as_node(object)).c_str());

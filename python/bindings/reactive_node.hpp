@@ -244,7 +244,8 @@ int add_cleanup(PyObject* function);
 // 1: a change, 0: none, -1: error. Runs untracked.
 int is_change(NodeObject* self, PyObject* before, PyObject* after);
 inline bool is_plainly_same(const NodeObject* self, PyObject* before, PyObject* after) noexcept {
-  return before == after && self->equality != Equality::Never &&
+  static_assert(Equality::Equal < Equality::Never && Equality::Never < Equality::Function);
+  return before == after && self->equality < Equality::Never &&
          (PyLong_CheckExact(after) || PyUnicode_CheckExact(after) || after == Py_None);
 }
 // Values that must not be shared between sessions: containers and dataclasses.

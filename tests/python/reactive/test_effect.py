@@ -223,17 +223,21 @@ def test_an_effect_that_writes_runs_others_after_it() -> None:
     assert copy.runs == 2
 
 
-def test_an_effect_may_dispose_itself() -> None:
+def test_an_effect_may_dispose_itself(caplog: pytest.LogCaptureFixture) -> None:
     count = lt.signal(0)
 
     @lt.effect
     def once() -> None:
         if count.value == 1:
+            assert once.alive
             once.dispose()
+            assert not once.alive
 
     count.value = 1
     count.value = 2
     assert once.runs == 2
+    assert not once.alive
+    assert caplog.records == []
 
 
 def test_an_effect_is_not_called() -> None:

@@ -222,6 +222,14 @@ def test_equality_function_gets_old_and_new_and_runs_untracked() -> None:
     assert level.value == 1.0
 
 
+def test_an_equality_function_is_asked_about_identical_values_too() -> None:
+    count = lt.signal(1, equals=lambda old, new: False)
+    copy = lt.memo(lambda: count.value, equals=lambda old, new: False)
+    effect = lt.effect(copy)
+    count.value = 1
+    assert (copy.runs, effect.runs) == (2, 2)
+
+
 def test_an_equality_function_that_raises_fails_the_write() -> None:
     value = lt.signal(1, equals=lambda old, new: 1 // 0)
     with pytest.raises(ZeroDivisionError):

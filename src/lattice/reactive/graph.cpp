@@ -6,12 +6,19 @@
 #include <cstddef>
 #include <mutex>
 
+#include "lattice/reactive/recorder.hpp"
+
 namespace lattice::reactive {
 
 namespace {
 constexpr size_t kNodeTypesMax = size_t{1} << 16;
 std::mutex node_types_mutex;
 size_t node_types_count = 0;
+UpdateFunction update_wrapper = nullptr;
+
+UpdateFunction wrapped(UpdateFunction update) noexcept {
+  return update != nullptr && update_wrapper != nullptr ? update_wrapper : update;
+}
 
 Computation* computation_at(Index index) noexcept { return at<Computation>(index); }
 
@@ -44,8 +51,16 @@ uint16_t register_node_type(const NodeType& type) {
   LATTICE_ASSERT(node_types_count < kNodeTypesMax);
   LATTICE_ASSERT(type.bytes <= kSlotBytesMax);
   node_types[node_types_count] = type;
-  node_updates[node_types_count] = type.update;
+  node_updates[node_types_count] = wrapped(type.update);
   return static_cast<uint16_t>(node_types_count++);
+}
+
+void wrap_updates(UpdateFunction wrapper) {
+  std::scoped_lock lock(node_types_mutex);
+  update_wrapper = wrapper;
+  for (size_t type = 0; type != node_types_count; ++type) {
+    node_updates[type] = wrapped(node_types[type].update);
+  }
 }
 
 // --- links
@@ -268,6 +283,8 @@ void Graph::shallow_propagate(Index first) noexcept {
 }
 
 void Graph::changed(Node* source) {
+  if (recorder_ != nullptr && !recorder_->note_write(source)) [[unlikely]]
+    return;
   for (Index index = source->subs; index != 0;) {
     Link* link = at<Link>(index);
     Computation* sub = subscriber_of(link);
@@ -286,6 +303,8 @@ void Graph::changed(Node* source) {
 }
 
 void Graph::changed_later(Node* source) noexcept {
+  if (recorder_ != nullptr && !recorder_->note_write(source)) [[unlikely]]
+    return;
   const bool inner = frame_ != &outermost_;
   if (inner) written_.push_back(handle_of(source));
   if (source->subs != 0) propagate(source->subs, inner);

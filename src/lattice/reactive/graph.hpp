@@ -43,6 +43,17 @@
 #include "lattice/reactive/arena.hpp"
 #include "lattice/reactive/effect_queue.hpp"
 
+// Diagnostics (recorder.hpp, inspect.hpp). Off, they cost a null check per call of changed() and
+// changed_later(), and nothing else.
+namespace lattice::inspect {
+class Recorder;
+struct RecorderEnd {
+  void operator()(Recorder* recorder) const noexcept;
+};
+struct Facts;
+enum class Ask : uint8_t;
+}  // namespace lattice::inspect
+
 namespace lattice::reactive {
 
 using Flags = uint16_t;
@@ -115,12 +126,18 @@ struct NodeType {
   void (*destroy)(Graph&, Node*) noexcept;
   uint32_t bytes;
   bool is_computation;  // derived from Computation
+  // Tells what diagnostics show of a node, if it can be told (see inspect::Ask). May be null.
+  void (*describe)(const Graph&, const Node*, inspect::Ask, inspect::Facts&) = nullptr;
 };
 uint16_t register_node_type(const NodeType& type);
 [[gnu::visibility("hidden")]] extern NodeType node_types[];
-// NodeType::update by type, on its own: the one entry that the walks need.
+// NodeType::update by type, on its own: the one entry that the walks need. While diagnostics are on
+// it is a wrapper that records the run and calls the real one.
 using UpdateFunction = bool (*)(Graph&, Node*) noexcept;
 [[gnu::visibility("hidden")]] extern UpdateFunction node_updates[];
+// Puts `wrapper` (null: each type's own function) in front of the updates of all types, also of
+// those registered later. REQUIRES: no graph runs on another thread meanwhile.
+void wrap_updates(UpdateFunction wrapper);
 
 // True when a memo cannot be read as it is: stale, disposed, or in a cycle.
 inline bool needs_clean(const Node* node) noexcept {
@@ -298,12 +315,16 @@ class Graph {
   // To the node's own handler, else the graph's, else stderr.
   void report(const Node* node, std::exception_ptr error) noexcept;
 
+  // Null unless runs of this graph are, or were, recorded.
+  inspect::Recorder* recorder() const noexcept { return recorder_.get(); }
+
   Context& context() noexcept { return frame_->context; }
   const Arena& arena() const noexcept { return arena_; }
   void* host = nullptr;  // the Runtime that owns this graph
 
  private:
   friend class RunFrame;
+  friend class inspect::Recorder;
   struct CheckWalk;
   // On the way up from a computation to a source.
   struct Step {
@@ -384,6 +405,7 @@ class Graph {
   ErrorHandler error_handler_;
   std::function<void()> flush_request_;  // set: flushes are deferred
   bool is_flush_requested_ = false;
+  std::unique_ptr<inspect::Recorder, inspect::RecorderEnd> recorder_;
 
  public:
   struct StandIn {};

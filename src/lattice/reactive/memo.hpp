@@ -17,6 +17,7 @@
 #include "lattice/reactive/equality.hpp"
 #include "lattice/reactive/graph.hpp"
 #include "lattice/reactive/signal.hpp"
+#include "lattice/reactive/value_text.hpp"
 
 namespace lattice {
 
@@ -48,8 +49,17 @@ struct MemoNode : MemoBase<T> {
 
   static uint16_t type() {
     static const uint16_t type =
-        register_node_type({&MemoNode::update, &MemoNode::destroy, sizeof(MemoNode), true});
+        register_node_type({&MemoNode::update, &MemoNode::destroy, sizeof(MemoNode), true,
+                            inspect::kHasText<T> ? &MemoNode::describe : nullptr});
     return type;
+  }
+
+  static void describe(const Graph&, const Node* node, inspect::Ask ask, inspect::Facts& facts) {
+    if constexpr (inspect::kHasText<T>) {
+      auto* self = static_cast<const MemoNode*>(node);
+      if (ask == inspect::Ask::Label || (self->flags & (kEmpty | kError))) return;
+      facts.value = inspect::value_text(self->value);
+    }
   }
 
   static bool update(Graph& graph, Node* node) noexcept {

@@ -9,6 +9,8 @@
 #include <cstdio>
 #include <utility>
 
+#include "lattice/reactive/recorder.hpp"
+
 namespace lattice::reactive {
 
 namespace {

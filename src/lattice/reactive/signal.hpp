@@ -17,6 +17,7 @@
 #include "lattice/reactive/graph.hpp"
 #include "lattice/reactive/remote.hpp"
 #include "lattice/reactive/scope.hpp"
+#include "lattice/reactive/value_text.hpp"
 
 namespace lattice {
 
@@ -37,8 +38,17 @@ struct SignalNode : Node {
 
   static uint16_t type() {
     static const uint16_t type =
-        register_node_type({&SignalNode::update, &SignalNode::destroy, sizeof(SignalNode), false});
+        register_node_type({&SignalNode::update, &SignalNode::destroy, sizeof(SignalNode), false,
+                            inspect::kHasText<T> ? &SignalNode::describe : nullptr});
     return type;
+  }
+
+  static void describe(const Graph&, const Node* node, inspect::Ask ask, inspect::Facts& facts) {
+    if constexpr (inspect::kHasText<T>) {
+      auto* self = static_cast<const SignalNode*>(node);
+      if (ask == inspect::Ask::Label) return;
+      facts.value = inspect::value_text(self->flags & kDirty ? self->pending : self->current);
+    }
   }
 
   bool same(Graph& graph, const T& before, const T& after) const {

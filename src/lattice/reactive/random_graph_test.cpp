@@ -10,6 +10,7 @@
 #include <sstream>
 
 #include "lattice/reactive.hpp"
+#include "lattice/reactive/inspect.hpp"
 #include "lattice/reactive/random_engines_test.hpp"
 #include "lattice/reactive/random_program_test.hpp"
 #include "lattice/reactive/random_spec_test.hpp"
@@ -411,6 +412,12 @@ TEST(RandomPrograms, EffectsRunInTheOrderInWhichWritesReachThem) {
 
 TEST(RandomPrograms, RunAsOftenAsTheSpecificationSaysAndSeeWhatTheOracleComputes) {
   check_seeds(400, failure_of);
+}
+
+TEST(RandomPrograms, RunTheSameWhileTheyAreRecorded) {
+  inspect::record_all({.events_max = 64});
+  check_seeds(100);
+  inspect::stop_all();
 }
 
 }  // namespace

@@ -416,7 +416,7 @@ TEST(RandomPrograms, RunAsOftenAsTheSpecificationSaysAndSeeWhatTheOracleComputes
 
 TEST(RandomPrograms, RunTheSameWhileTheyAreRecorded) {
   inspect::record_all({.events_max = 64});
-  check_seeds(100);
+  check_seeds(100, failure_of);
   inspect::stop_all();
 }
 

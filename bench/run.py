@@ -86,7 +86,9 @@ class Program:
     rounds: list[Round] = field(default_factory=list)
 
     def plays(self, part: str) -> bool:
-        return not self.parts or any(part.startswith(own) for own in self.parts)
+        return not self.parts or any(
+            part.startswith(own) or own.startswith(part) for own in self.parts
+        )
 
     def has(self, case: str) -> bool:
         return any(fnmatchcase(case, pattern) for pattern in self.cases) and (
@@ -113,27 +115,36 @@ def shell(command: Sequence[str | Path], *, cwd: Path = ROOT) -> subprocess.Comp
     )
 
 
-def build(target: str) -> tuple[Path | None, str]:
-    """A program of the release build, or what went wrong."""
-    done = shell(["cmake", "--build", "build/release", "--target", target])
-    found = [ROOT / "build/release" / target, ROOT / "build/release/bench" / target]
-    program = next((path for path in found if path.is_file()), None)
-    if done.returncode != 0 or program is None:
-        return None, f"{target} does not build:\n{done.stdout[-2000:]}"
-    return program, ""
+def build(targets: Sequence[str]) -> str:
+    """What went wrong with building these in the release tree."""
+    done = shell(["cmake", "--build", "build/release", "--target", *targets])
+    if done.returncode == 0:
+        return ""
+    return f"{' '.join(targets)} does not build:\n{done.stdout[-2000:]}"
 
 
-def build_ours(spec: dict[str, Any]) -> Program:
+def build_ours(bench: str, spec: dict[str, Any]) -> Program:
     """One of our programs, in one of the ways in which it is to be run."""
-    program, problem = build(spec["target"])
+    environment = dict(spec.get("environment", {}))
+    if "python" in spec:
+        problem = build(spec["targets"])
+        folders = [ROOT / "build/release/python", ROOT / "build/release/bench"]
+        environment["PYTHONPATH"] = os.pathsep.join(map(str, folders))
+        command = [sys.executable, str(BENCH / bench / spec["python"])]
+    else:
+        target = spec["target"]
+        problem = build([target])
+        found = [ROOT / "build/release" / target, ROOT / "build/release/bench" / target]
+        command = [str(path) for path in found if path.is_file()][:1]
+        problem = problem or ("" if command else f"{target} is not where it should be")
     return Program(
         "lattice",
         commit(),
-        None if program is None else [str(program)],
+        None if problem else command,
         problem,
         spec.get("parts", []),
         suffix=spec.get("suffix", ""),
-        environment=spec.get("environment", {}),
+        environment=environment,
     )
 
 
@@ -171,11 +182,59 @@ def npm_rival(bench: str, spec: dict[str, Any]) -> Program:
     return Program(spec["name"], version, command)
 
 
-def make_rival(bench: str, spec: dict[str, Any]) -> Program:
+def newest_python(names: Sequence[str]) -> str | None:
+    """The first of these interpreters that is here and can make a venv: on the path or pyenv's."""
+    pyenv = Path(os.environ.get("PYENV_ROOT", Path.home() / ".pyenv")) / "versions"
+    for name in names:
+        for found in (shutil.which(name), *sorted(pyenv.glob(f"*/bin/{name}"), reverse=True)):
+            if found and shell([found, "-c", "import ensurepip, venv"]).returncode == 0:
+                return str(found)
+    return None
+
+
+def install_pip_rival(python: str, package: str, folder: Path) -> str:
+    """A venv that holds a package as bench/rivals/requirements.txt pins it; what went wrong."""
+    pins = BENCH / "rivals" / "requirements.txt"
+    made_for = f"{shell([python, '--version']).stdout}{pins.read_text()}"
+    stamp = folder / "lattice-stamp"
+    if stamp.exists() and stamp.read_text() == made_for:
+        return ""
+    shutil.rmtree(folder, ignore_errors=True)
+    done = shell([python, "-m", "venv", folder])
+    if done.returncode == 0:
+        pip = [folder / "bin/python", "-m", "pip", "install", "-q", "--disable-pip-version-check"]
+        done = shell([*pip, "--constraint", pins, package])
+    if done.returncode != 0:
+        return f"{package} could not be installed: {done.stdout[-800:]}"
+    stamp.write_text(made_for)
+    return ""
+
+
+def pip_rival(bench: str, spec: dict[str, Any]) -> Program | None:
+    """A Python rival in a venv of its own; None when it asks for a Python that is not here."""
+    python = newest_python(spec["interpreters"]) if "interpreters" in spec else sys.executable
+    if python is None:
+        return None
+    folder = OUT / "python" / spec["name"].replace(" ", "-")
+    if problem := install_pip_rival(python, spec["pip"], folder):
+        return Program(spec["name"], "", None, problem)
+    ask = (
+        "import importlib.metadata as m, platform, sys;"
+        "print(m.version(sys.argv[1]), platform.python_version())"
+    )
+    own = str(folder / "bin" / "python")
+    version, _, python_version = shell([own, "-c", ask, spec["pip"]]).stdout.strip().partition(" ")
+    if python_version != platform.python_version():
+        version += f" (Python {python_version})"
+    return Program(spec["name"], version, [own, str(BENCH / bench / spec["program"])])
+
+
+def make_rival(bench: str, spec: dict[str, Any]) -> Program | None:
     """A rival that could not be installed stays a contestant: its rows are marked."""
-    rival = npm_rival(bench, spec)
-    rival.parts = spec.get("parts", [])
-    rival.cases = spec.get("cases", ["*"])
+    rival = pip_rival(bench, spec) if "pip" in spec else npm_rival(bench, spec)
+    if rival is not None:
+        rival.parts = spec.get("parts", [])
+        rival.cases = spec.get("cases", ["*"])
     return rival
 
 
@@ -480,8 +539,14 @@ def run_bench(name: str, mode: str, only: str) -> bool:
     means = spec.get("geomean", [])
     spec["geomean"] = [mean for mean in means if all(of.startswith(only) for of in mean["of"])]
     print(f"==> bench {name}: {spec['question']}", flush=True)
-    ours = [build_ours(one) for one in spec["ours"]]
-    rivals = [make_rival(name, rival) for rival in spec["rival"]]
+    ours = [build_ours(name, one) for one in spec["ours"]]
+    rivals = []
+    for one in spec["rival"]:
+        rival = make_rival(name, one)
+        if rival is None:
+            print(f"    without {one['name']}: none of {', '.join(one['interpreters'])} is here")
+        else:
+            rivals.append(rival)
     play([*ours, *rivals], parts, ROUNDS[mode], mode == "quick")
     whole = merged(ours)
     rows = rows_of(spec, whole, rivals, budgets)

@@ -234,6 +234,9 @@ const kairoCases = [
   ["kairo/repeated", 101, repeated],
   ["kairo/unstable", 101, unstable],
   ["kairo/avoidable", 1001, avoidable],
+  // What python_reactive.py does with Python functions.
+  ["python/kairo deep", 51, deep],
+  ["python/kairo broad", 51, broad],
 ];
 
 function build(which) {

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import importlib.util
+import subprocess
 import sys
 from pathlib import Path
 from types import ModuleType
@@ -188,6 +189,38 @@ def test_a_prefix_narrows_the_parts() -> None:
     assert bench.Program("r", "1", [], parts=["kairo/"]).plays("kairo/deep")
 
 
+def test_a_python_rival_that_does_not_install_is_a_contestant_with_a_problem(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def no_index(command: list[Any], **_: Any) -> subprocess.CompletedProcess[str]:
+        code = 1 if "pip" in command else 0
+        return subprocess.CompletedProcess(command, code, stdout="no index")
+
+    monkeypatch.setattr(bench, "OUT", tmp_path)
+    monkeypatch.setattr(bench, "shell", no_index)
+    spec = {"name": "no such rival", "pip": "no-such-rival-of-lattice", "program": "x.py"}
+    rival = bench.make_rival("reactive", {**spec, "parts": ["python/"]})
+    assert rival.command is None
+    assert rival.problem == "no-such-rival-of-lattice could not be installed: no index"
+    ours = contestant("lattice", {"python/read": 1, "kairo/deep": 1})
+    found = rows(ours, rival, budgets={})
+    assert bench.misses(found["python/read"], {})
+    assert found["kairo/deep"]["rival_name"] == ""
+
+
+def test_a_rival_for_an_interpreter_that_is_not_here_has_no_rows() -> None:
+    spec = {"name": "r", "pip": "r", "program": "x.py", "interpreters": ["python9.9"]}
+    assert bench.make_rival("reactive", spec) is None
+
+
+def test_a_part_is_played_by_who_has_some_of_its_cases() -> None:
+    rival = bench.Program("r", "1", [], parts=["python/kairo"])
+    assert rival.plays("python/")
+    assert not rival.plays("kairo/")
+    assert rival.has("python/kairo deep")
+    assert not rival.has("python/read")
+
+
 def reactive() -> tuple[dict[str, Any], dict[str, Any]]:
     budgets = bench.tomllib.loads((ROOT / "bench" / "budgets.toml").read_text())
     spec = bench.tomllib.loads((ROOT / "bench" / "reactive" / "bench.toml").read_text())
@@ -223,3 +256,23 @@ def test_the_dynamic_graphs_publish_the_same_sums_and_counts_in_both_languages()
             row = next(line for line in text.splitlines() if f"dynamic/{name}" in line)
             said = row.replace("'", "").replace("_", "").replace("}", "").replace("]", "")
             assert [word.strip() for word in said.rstrip(",").split(",")][-2:] == list(figures)
+
+
+def test_every_budget_is_of_a_case_that_a_part_covers_and_of_a_rival_that_exists() -> None:
+    spec, budgets = reactive()
+    means = {mean["case"] for mean in spec["geomean"]}
+    rivals = {rival["name"] for rival in spec["rival"]} | {"slot read", "floor"}
+    for case, budget in budgets.items():
+        assert case in means or any(case.startswith(part) for part in spec["parts"]), case
+        assert budget.keys() <= rivals | set(bench.BUDGET_KINDS), case
+        for figures in (budget, *(value for value in budget.values() if isinstance(value, dict))):
+            assert any(key in figures for key in (*bench.BUDGET_KINDS, *rivals)), case
+
+
+def test_rivals_are_pinned() -> None:
+    spec, _ = reactive()
+    pins = (ROOT / "bench" / "rivals" / "requirements.txt").read_text()
+    lines = [line for line in pins.splitlines() if line and not line.startswith("#")]
+    assert all("==" in line for line in lines)
+    pinned = {line.partition("==")[0] for line in lines}
+    assert {rival["pip"] for rival in spec["rival"] if "pip" in rival} <= pinned

@@ -88,4 +88,21 @@ RuntimeEntry::~RuntimeEntry() {
   if (--runtime_.depth_ == 0) runtime_.inside_.store(0, std::memory_order_release);
 }
 
+RuntimeLoan::RuntimeLoan(Runtime& runtime) : runtime_(runtime), depth_(runtime.depth_) {
+  if (runtime.inside_.load(std::memory_order_relaxed) != thread_token()) {
+    throw AccessError("only the thread that has entered a runtime can lend it");
+  }
+  current_ = reactive::Graph::make_current(nullptr);
+  runtime.depth_ = 0;
+  runtime.inside_.store(0, std::memory_order_release);
+}
+
+RuntimeLoan::~RuntimeLoan() {
+  uint64_t nobody = 0;
+  LATTICE_ASSERT(
+      runtime_.inside_.compare_exchange_strong(nobody, thread_token(), std::memory_order_acquire));
+  runtime_.depth_ = depth_;
+  reactive::Graph::make_current(current_);
+}
+
 }  // namespace lattice

@@ -57,6 +57,7 @@ class Runtime {
 
  private:
   friend class RuntimeEntry;
+  friend class RuntimeLoan;
 
   reactive::Graph graph_;
   std::shared_ptr<Mailbox> mailbox_;
@@ -75,6 +76,26 @@ class [[nodiscard]] RuntimeEntry {
  private:
   Runtime& runtime_;
   reactive::Graph* previous_;
+};
+
+// Lets other threads enter a runtime that this thread has entered, for its own lifetime, in which
+// this thread has no current runtime: a step of a coroutine runs where its event loop is, in the
+// middle of whatever this thread does with the runtime.
+// REQUIRES: made and ended by the thread that entered; at the end nobody else is inside.
+class [[nodiscard]] RuntimeLoan {
+ public:
+  // Throws AccessError when this thread has not entered.
+  explicit RuntimeLoan(Runtime& runtime);
+  ~RuntimeLoan();
+  RuntimeLoan(const RuntimeLoan&) = delete;
+  RuntimeLoan& operator=(const RuntimeLoan&) = delete;
+
+  Runtime& runtime() noexcept { return runtime_; }
+
+ private:
+  Runtime& runtime_;
+  reactive::Graph* current_;
+  uint32_t depth_;
 };
 
 }  // namespace lattice

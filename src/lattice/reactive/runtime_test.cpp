@@ -175,6 +175,50 @@ TEST(Runtime, ManyOnManyThreadsExchangeMessages) {
   for (auto& thread : threads) thread.join();
 }
 
+TEST(RuntimeLoan, AnotherThreadReadsForTheMemoThatIsBeingComputed) {
+  Runtime runtime;
+  RuntimeEntry entry(runtime);
+  Signal<int> count{1};
+  int runs = 0;
+  auto elsewhere = memo([&] {
+    ++runs;
+    int value = 0;
+    RuntimeLoan loan(runtime);
+    EXPECT_NE(Runtime::current_or_null(), &runtime);
+    std::thread([&] {
+      RuntimeEntry borrowed(loan.runtime());
+      value = count.get();
+    }).join();
+    return value;
+  });
+  EXPECT_EQ(elsewhere.get(), 1);
+  EXPECT_EQ(Runtime::current_or_null(), &runtime);
+  count.set(2);
+  EXPECT_EQ(elsewhere.get(), 2);
+  EXPECT_EQ(runs, 2);
+}
+
+TEST(RuntimeLoan, KeepsTheDepthOfNestedEntries) {
+  Runtime runtime;
+  {
+    RuntimeEntry outer(runtime);
+    RuntimeEntry inner(runtime);
+    RuntimeLoan loan(runtime);
+    std::thread([&] {
+      RuntimeEntry borrowed(runtime);
+      RuntimeEntry again(runtime);
+    }).join();
+  }
+  std::thread([&] { RuntimeEntry free_again(runtime); }).join();
+}
+
+TEST(RuntimeLoan, OnlyOfARuntimeThatThisThreadHasEntered) {
+  Runtime runtime;
+  EXPECT_THROW(RuntimeLoan{runtime}, AccessError);
+  RuntimeEntry entry(runtime);
+  std::thread([&] { EXPECT_THROW(RuntimeLoan{runtime}, AccessError); }).join();
+}
+
 TEST(DeferredFlush, EffectsWaitForTheFlushThatIsRequestedOnce) {
   Runtime runtime;
   RuntimeEntry entry(runtime);

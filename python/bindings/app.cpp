@@ -77,12 +77,15 @@ class PyAppActor final : public AppActor {
 
 class PyServer {
  public:
-  PyServer(nb::callable make_root, std::string title, std::string language, std::string host,
-           uint16_t port, bool dev, std::string ssl_cert, std::string ssl_key,
-           nb::bytes client_script, nb::bytes client_style,
-           std::vector<std::pair<std::string, std::string>> static_folders,
+  PyServer(nb::callable make_root, nb::callable make_session, nb::callable on_stop,
+           std::string title, std::string language, std::string host, uint16_t port, bool dev,
+           std::string ssl_cert, std::string ssl_key, nb::bytes client_script,
+           nb::bytes client_style, std::vector<std::pair<std::string, std::string>> static_folders,
            std::vector<std::string> allowed_hosts, unsigned handler_threads, nb::callable on_slow)
-      : make_root_(std::move(make_root)), on_slow_(std::move(on_slow)) {
+      : make_root_(std::move(make_root)),
+        make_session_(std::move(make_session)),
+        on_stop_(std::move(on_stop)),
+        on_slow_(std::move(on_slow)) {
     app::ServerOptions options;
     options.host = std::move(host);
     options.port = port;
@@ -123,6 +126,10 @@ class PyServer {
       nb::gil_scoped_release release;
       server_->stop();
       actor_->stop();
+    }
+    call_on_stop();  // coroutines end after their sessions, and may still log
+    {
+      nb::gil_scoped_release release;
       log_->stop();
     }
     if (app_actor() == actor_) set_app_actor(nullptr);
@@ -142,7 +149,9 @@ class PyServer {
     options.page = {std::move(title), std::move(language)};
     options.describe = describe;
     options.log = [](const std::string& message) { log_to_python(net::LogLevel::Error, message); };
-    options.opened = open_session;
+    options.opened = [this](ui::Session& session, const app::SessionRequest& request) {
+      open_session(session, request);
+    };
     options.make_root = [this](ui::Session&, const app::SessionRequest&) {
       return make_component(make_root_());
     };
@@ -150,10 +159,9 @@ class PyServer {
     return options;
   }
 
-  static void open_session(ui::Session& session, const app::SessionRequest& request) {
+  void open_session(ui::Session& session, const app::SessionRequest& request) {
     auto* state = new SessionState(session.runtime());  // runtime.host points to it
-    nb::object type = nb::module_::import_("lattice.server").attr("Session");
-    state->set_object(type(request.id, request_object(request)).ptr());
+    state->set_object(make_session_(request.id, request_object(request)).ptr());
     state->on_flush = [&session] { session.flush(); };
     state->on_error = [&session](PyObject* exception, const char* name,
                                  reactive::NodeHandle effect) {
@@ -180,6 +188,15 @@ class PyServer {
     return type(request.path, request.query, request.remote_address, request.user_agent, headers);
   }
 
+  void call_on_stop() {
+    if (!Py_IsInitialized()) return;
+    try {
+      on_stop_();
+    } catch (nb::python_error& error) {
+      error.discard_as_unraisable("the end of the app's asyncio loop");
+    }
+  }
+
   void report_slow(const app::SlowSegment& slow) {
     if (!Py_IsInitialized()) return;
     nb::gil_scoped_acquire gil;
@@ -191,6 +208,8 @@ class PyServer {
   }
 
   nb::callable make_root_;
+  nb::callable make_session_;
+  nb::callable on_stop_;
   nb::callable on_slow_;
   // Shared: what outlives stop() (a segment that blocks for ever) may still log.
   std::shared_ptr<LogThread> log_ = std::make_shared<LogThread>();
@@ -232,15 +251,18 @@ void bind_app(nb::module_& module) {
   // A server in a global variable lives until the interpreter is gone; that is no bug to report.
   nb::set_leak_warnings(false);
   nb::class_<PyServer>(module, "Server", "The native server. Use lattice.LatticeApp.")
-      .def(nb::init<nb::callable, std::string, std::string, std::string, uint16_t, bool,
-                    std::string, std::string, nb::bytes, nb::bytes,
+      .def(nb::init<nb::callable, nb::callable, nb::callable, std::string, std::string, std::string,
+                    uint16_t, bool, std::string, std::string, nb::bytes, nb::bytes,
                     std::vector<std::pair<std::string, std::string>>, std::vector<std::string>,
                     unsigned, nb::callable>(),
-           nb::kw_only(), nb::arg("make_root"), nb::arg("title"), nb::arg("language"),
-           nb::arg("host"), nb::arg("port"), nb::arg("dev"), nb::arg("ssl_cert"),
-           nb::arg("ssl_key"), nb::arg("client_script"), nb::arg("client_style"), nb::arg("static"),
-           nb::arg("allowed_hosts"), nb::arg("handler_threads"), nb::arg("on_slow"),
+           nb::kw_only(), nb::arg("make_root"), nb::arg("make_session"), nb::arg("on_stop"),
+           nb::arg("title"), nb::arg("language"), nb::arg("host"), nb::arg("port"), nb::arg("dev"),
+           nb::arg("ssl_cert"), nb::arg("ssl_key"), nb::arg("client_script"),
+           nb::arg("client_style"), nb::arg("static"), nb::arg("allowed_hosts"),
+           nb::arg("handler_threads"), nb::arg("on_slow"),
            nb::sig("def __init__(self, *, make_root: collections.abc.Callable[[], object], "
+                   "make_session: collections.abc.Callable[[str, object], object], "
+                   "on_stop: collections.abc.Callable[[], None], "
                    "title: str, language: str, host: str, port: int, dev: bool, ssl_cert: str, "
                    "ssl_key: str, client_script: bytes, client_style: bytes, "
                    "static: collections.abc.Sequence[tuple[str, str]], "

@@ -110,6 +110,8 @@ Outcome run_memo(NodeObject* self, ComputationNode* node, RunFrame& frame) {
     CallbackScope scope(node);
     value = PyObject_CallNoArgs(function);
   }
+  if (is_coroutine(value)) [[unlikely]]
+    value = refuse_coroutine(value, function, "make it with @lt.async_memo");
   Outcome outcome{true, true};
   if (self->node != node) {  // disposed meanwhile
     if (value == nullptr) PyErr_Clear();
@@ -161,7 +163,12 @@ bool update_effect(Graph& graph, Node* base) noexcept {
         result = PyObject_CallNoArgs(function);
       }
       thread_face.rendering = rendering;
+      if (is_coroutine(result)) [[unlikely]]
+        result = refuse_coroutine(result, function, "give lt.effect the async function itself");
       if (result == nullptr) error = take_raised();
+      // It waits for a value that is being loaded, and has subscribed to it.
+      if (error != nullptr && PyErr_GivenExceptionMatches(error, not_ready_error))
+        discard(std::exchange(error, nullptr));
       if (self->node == node && held_is_stale(self, node)) refresh_held(self, node);
       discard(result);
       discard(function);

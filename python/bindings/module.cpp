@@ -10,6 +10,9 @@
 #ifdef HAVE_BINDING_REACTIVE
 void bind_reactive(nanobind::module_& module);
 #endif
+#ifdef HAVE_BINDING_ASYNC
+void bind_async(nanobind::module_& module);
+#endif
 #ifdef HAVE_BINDING_VDOM
 void bind_vdom(nanobind::module_& module);
 #endif
@@ -22,6 +25,9 @@ NB_MODULE(_core, module) {
   module.attr("__version__") = LATTICE_VERSION;
 #ifdef HAVE_BINDING_REACTIVE
   bind_reactive(module);
+#endif
+#ifdef HAVE_BINDING_ASYNC
+  bind_async(module);
 #endif
 #ifdef HAVE_BINDING_VDOM
   bind_vdom(module);

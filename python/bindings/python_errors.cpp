@@ -10,6 +10,7 @@ namespace lattice::python {
 PyObject* lattice_error = nullptr;
 PyObject* access_error = nullptr;
 PyObject* disposed_error = nullptr;
+PyObject* not_ready_error = nullptr;
 
 namespace {
 
@@ -59,7 +60,7 @@ int init_errors(PyObject* module) {
     const char* doc;
     PyObject** place;
   };
-  static PyObject *not_ready = nullptr, *trace_error = nullptr;
+  static PyObject* trace_error = nullptr;
   const Entry entries[] = {
       {"CycleError", "A memo or effect depends on itself; the message names the path.",
        &cycle_error},
@@ -68,7 +69,7 @@ int init_errors(PyObject* module) {
       {"AccessError", "State reached from a session, thread or phase that may not touch it.",
        &access_error},
       {"DecodeError", "Bytes that the program handed in do not decode.", &decode_error},
-      {"NotReady", "A value that is still being loaded.", &not_ready},
+      {"NotReady", "A value that is still being loaded.", &not_ready_error},
       {"TraceError", "A function cannot be traced to native code.", &trace_error}};
   for (const Entry& entry : entries) {
     *entry.place = add_class(module, entry.name, lattice_error, entry.doc);
@@ -218,9 +219,26 @@ void raise_copy(PyObject* exception, PyObject* traceback) {
 }
 
 bool is_transient_error(PyObject* exception) {
-  return PyErr_GivenExceptionMatches(exception, PyExc_RecursionError) ||
-         PyErr_GivenExceptionMatches(exception, PyExc_MemoryError) ||
-         !PyErr_GivenExceptionMatches(exception, PyExc_Exception);
+  if (PyErr_GivenExceptionMatches(exception, PyExc_RecursionError) ||
+      PyErr_GivenExceptionMatches(exception, PyExc_MemoryError) ||
+      !PyErr_GivenExceptionMatches(exception, PyExc_Exception)) {
+    return true;
+  }
+  PyObject* mark = PyErr_GivenExceptionMatches(exception, lattice_error)
+                       ? PyObject_GetAttrString(exception, "_is_transient")
+                       : nullptr;
+  PyErr_Clear();
+  Py_XDECREF(mark);
+  return mark == Py_True;
+}
+
+PyObject* refuse_coroutine(PyObject* coroutine, PyObject* function, const char* cure) {
+  PyObject* closed = PyObject_CallMethod(coroutine, "close", nullptr);
+  PyErr_Clear();
+  Py_XDECREF(closed);
+  Py_DECREF(coroutine);
+  PyErr_Format(PyExc_TypeError, "%R gave a coroutine, which nothing would run; %s", function, cure);
+  return nullptr;
 }
 
 // --- reports

@@ -202,6 +202,7 @@ class SessionEntry {
     auto& session = nb::cast<PySession&>(session_);
     session.state();
     entry_ = std::make_unique<RuntimeEntry>(session.runtime());
+    outer_ = nb::borrow(session.state().object());
     session.state().set_object(session_.ptr());
     session.state().begin_segment();
     session.runtime().drain_mailbox();
@@ -210,12 +211,14 @@ class SessionEntry {
   }
   void exit(nb::args) {
     auto& session = nb::cast<PySession&>(session_);
-    if (session.is_alive()) session.state().set_object(nullptr);
+    if (session.is_alive()) session.state().set_object(outer_.ptr());
+    outer_.reset();
     entry_ = nullptr;
   }
 
  private:
   nb::object session_;
+  nb::object outer_;  // what it was before, when entries nest
   std::unique_ptr<RuntimeEntry> entry_;
 };
 

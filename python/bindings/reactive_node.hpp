@@ -149,6 +149,8 @@ struct ThreadFace {
   uint32_t callbacks = 0;                  // Python functions of memos and effects on the stack
   uint32_t callbacks_at_render = 0;
   uint32_t loading = 0;
+  bool is_event_loop = false;  // of a served app: state is used here in sessions only
+  Index late_reader = 0;       // whose coroutine runs a step after an await; see AsyncRun
   size_t trash_count = 0;
   std::vector<PyObject*>* trash = nullptr;  // see discard(); made once, never freed
 };
@@ -186,6 +188,9 @@ NodeObject* owning_computation(Graph& graph) noexcept;
 // --- reading and writing
 // The running Python computation keeps a source that it has just subscribed to alive.
 void hold(Computation* sub, NodeObject* dep);
+// A read after an await subscribes nothing: says so, once for each place.
+// Throws nanobind::python_error when warnings are errors.
+void note_late_read(Graph& graph, Computation* sub, NodeObject* dep);
 // Makes `dep` a source of the running computation. REQUIRES: graph.tracking().
 inline void track(Graph& graph, NodeObject* dep) {
   auto* sub = reactive::at<Computation>(graph.context().observer);
@@ -194,8 +199,13 @@ inline void track(Graph& graph, NodeObject* dep) {
   const Index next = tail != 0 ? reactive::at<Link>(tail)->next_dep : sub->deps;
   const bool is_known = next != 0 && reactive::at<Link>(next)->dep == index;
   graph.track(dep->node, index);
-  if (!is_known && sub->deps_tail != tail) [[unlikely]]
+  if (is_known) [[likely]]
+    return;
+  if (sub->deps_tail != tail) {
     hold(sub, dep);
+  } else if (thread_face.late_reader != 0) {
+    note_late_read(graph, sub, dep);
+  }
 }
 // After a run, before its frame ends: keeps exactly the sources that were read.
 void refresh_held(NodeObject* self, Computation* node);
@@ -284,13 +294,22 @@ void clear_app(Extra& extra);
 extern PyObject* lattice_error;
 extern PyObject* access_error;
 extern PyObject* disposed_error;
+extern PyObject* not_ready_error;
 int init_errors(PyObject* module);
 PyObject* raise_error(PyObject* type, const std::string& message);  // returns null
 // Raises a copy of a cached exception, so that neither frames nor traceback entries pile up on it.
 void raise_copy(PyObject* exception, PyObject* traceback);
 // Lets go of the frames in its traceback and those of its causes, keeping what they show.
 void detach_frames(PyObject* exception);
+// What a memo does not keep: a lack of stack or memory, or what says so itself by a true attribute
+// `_is_transient`.
 bool is_transient_error(PyObject* exception);
+// A coroutine that `function` gave, and nothing would run: closes it and raises TypeError. `cure`
+// says what takes async functions. Steals the coroutine, returns null.
+PyObject* refuse_coroutine(PyObject* coroutine, PyObject* function, const char* cure);
+inline bool is_coroutine(PyObject* object) noexcept {
+  return object != nullptr && PyCoro_CheckExact(object);
+}
 void report_error(Graph& graph, PyObject* exception, const std::string& what, const char* name,
                   reactive::NodeHandle effect = {});
 // "app.py:12" of the innermost frame outside the package; its function's name.

@@ -391,6 +391,14 @@ Resolved resolve_node(NodeObject* self) {
   if (state != nullptr && state->kind() == SessionState::Kind::App) {
     return self->graph == graph ? Resolved{self, Place::Here} : resolve_in_app(self);
   }
+  if (thread_face.is_event_loop) {
+    raise_error(access_error,
+                quoted_name(self) +
+                    " is used on the app's asyncio loop outside of any session: a task started "
+                    "with asyncio.create_task() or gather() runs there on its own. Use state in "
+                    "the async function itself, or in a function wrapped by lt.in_session().");
+    return {nullptr, Place::Error};
+  }
   if (self->app_scope && app_actor() != nullptr) return {self, Place::App};
   if (self->graph == nullptr) {
     return bind_to_root(self) < 0 ? Resolved{nullptr, Place::Error} : Resolved{self, Place::Here};

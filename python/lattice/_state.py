@@ -295,9 +295,10 @@ def _is_stable(value: Any, depth: int = 4) -> bool:
         captured += (value.__kwdefaults__ or {}).values()
         return depth > 0 and all(_is_stable(item, depth - 1) for item in captured)
     from lattice import _core
+    from lattice._async import AsyncMemo
     from lattice.component import Component
 
-    if isinstance(value, _core.Signal | _core.Memo | _core.Effect | Component):
+    if isinstance(value, _core.Signal | _core.Memo | _core.Effect | AsyncMemo | Component):
         return True
     if isinstance(value, _IMMUTABLE):
         return True

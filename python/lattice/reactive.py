@@ -9,12 +9,14 @@ render made, by their name.
 
 from __future__ import annotations
 
+import inspect
 import sys
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Coroutine, Hashable
 from contextlib import AbstractContextManager
 from typing import Any, Literal, ParamSpec, TypeVar, cast, overload
 
-from lattice import _core, _state
+from lattice import _async, _core, _state
+from lattice._async import AsyncMemo, Track, async_memo, flush_policy
 from lattice._core import (
     AccessError,
     CycleError,
@@ -31,6 +33,7 @@ from lattice._core import (
 
 __all__ = [
     "AccessError",
+    "AsyncMemo",
     "CycleError",
     "DecodeError",
     "DisposedError",
@@ -41,9 +44,11 @@ __all__ = [
     "Scope",
     "Signal",
     "TraceError",
+    "async_memo",
     "batch",
     "effect",
     "flush",
+    "flush_policy",
     "in_session",
     "memo",
     "on_cleanup",
@@ -61,6 +66,7 @@ R = TypeVar("R")
 Equals = Literal["auto", "is", "==", "never"] | Callable[[Any, Any], object]
 StateScope = Literal["session", "app"]
 Phase = Literal["user", "render"]
+EffectFunction = Callable[[], object] | Callable[[Track], Coroutine[Any, Any, object]]
 
 _rendering = _state._rendering
 
@@ -207,6 +213,11 @@ def _make_memo(
     scope: StateScope,
     key: Hashable,
 ) -> Memo[T]:
+    if _async.is_async(function):
+        raise TypeError(
+            f"{getattr(function, '__name__', function)!r} is an async function, whose value a memo "
+            "cannot compute when it is read; make it with @lt.async_memo"
+        )
     state = _body()
     if state is None:
         return Memo(function, name=name, equals=equals, scope=scope)
@@ -227,7 +238,7 @@ def _renew(kept: Memo[Any] | Effect, function: Callable[[], Any]) -> None:
 
 @overload
 def effect(
-    function: Callable[[], object],
+    function: EffectFunction,
     *,
     phase: Phase = ...,
     priority: int = ...,
@@ -244,9 +255,9 @@ def effect(
     weak: bool = ...,
     name: str | None = ...,
     key: Hashable = ...,
-) -> Callable[[Callable[[], object]], Effect]: ...
+) -> Callable[[EffectFunction], Effect]: ...
 def effect(
-    function: Callable[[], object] | None = None,
+    function: EffectFunction | None = None,
     *,
     phase: Phase = "user",
     priority: int = 0,
@@ -257,12 +268,17 @@ def effect(
     """Makes an effect: a function that runs now, and again whenever what it read has changed.
 
     It runs after the graph has settled, once per batch. In a component it runs after the render.
-    What it raises is logged, and it stays subscribed.
+    What it raises is logged, and it stays subscribed; a value that is not ready yet (`NotReady`)
+    makes it wait for that.
+
+    An ``async def`` runs as a task and is cancelled before the next run and at the end. What it
+    reads before its first await is tracked; for later reads it may have a parameter `track`, as in
+    `async_memo`.
 
     Parameters
     ----------
     function : callable
-        Without arguments. Left out, `effect` is a decorator.
+        Without arguments, or async. Left out, `effect` is a decorator.
     phase : {"user", "render"}
         Effects of the render phase run before those of the user phase.
     priority : int
@@ -298,11 +314,22 @@ def effect(
 
 def _make_effect(
     frame: Any,
-    function: Callable[[], object],
+    function: Any,
     options: dict[str, Any],
     key: Hashable,
 ) -> Effect:
     state = _body()
+    if _async.is_async(function):
+        create_async, update_async = _async.make_async_effect(function, options, state)
+        if state is None:
+            return create_async()
+        kept = state.keep("effect", frame, create_async, key=key, update=update_async)
+        return cast("Effect", kept)
+    if inspect.isgeneratorfunction(function) or inspect.isasyncgenfunction(function):
+        raise TypeError(
+            f"the effect {function.__name__!r} is a generator (it has a yield); nothing would run "
+            "it"
+        )
     if state is None:
         return Effect(function, **options)
     queued = options["phase"] == "user"
@@ -463,7 +490,7 @@ def flush() -> None:
 
 def read(source: Any) -> Any:
     """The value of a signal or memo, the result of a callable, anything else as it is."""
-    if isinstance(source, (Signal, Memo)):
+    if isinstance(source, (Signal, Memo, AsyncMemo)):
         return source.value
     return source() if callable(source) else source
 

@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from lattice import _core
+from lattice._coroutine import AppLoop
 from lattice.component import Component, ComponentElement
 
 __all__ = ["LatticeApp", "Request", "Session", "loading_app", "run_app"]
@@ -63,11 +64,12 @@ class Session:
         What opened the page.
     """
 
-    __slots__ = ("id", "request")
+    __slots__ = ("_app_loop", "id", "request")
 
-    def __init__(self, id: str, request: Request) -> None:
+    def __init__(self, id: str, request: Request, app_loop: AppLoop | None = None) -> None:
         self.id = id
         self.request = request
+        self._app_loop = app_loop
 
     def __repr__(self) -> str:
         return f"<Session {self.id}>"
@@ -197,8 +199,15 @@ class LatticeApp:
             raise _core.LatticeError("this app is being served already")
         self._stop.clear()
         client = Path(__file__).parent / "_client"
+        app_loop = AppLoop()
+
+        def make_session(id: str, request: Any) -> Session:
+            return Session(id, request, app_loop)
+
         server = _core.Server(
             make_root=lambda: self._element,
+            make_session=make_session,
+            on_stop=app_loop.stop,
             title=self.title,
             language=self.language,
             host=host,

@@ -268,6 +268,8 @@ class Graph {
   void clean(Computation* memo);
 
   // --- writes
+  // A memo's or effect's function is on the stack.
+  bool running() const noexcept { return frame_ != &outermost_; }
   // Nothing runs and no batch is open: a new value can be committed at once.
   bool idle() const noexcept { return (batch_depth_ | flushing_) == 0 && frame_ == &outermost_; }
   // REQUIRES: idle(). The committed value differs: mark subscribers Dirty and run effects.
@@ -296,6 +298,7 @@ class Graph {
   // Defers: a batch stays open, and `request`, which must not throw, is called once when something
   // is queued; whoever it asks calls flush() later. Null ends that, with a flush.
   void set_flush_request(std::function<void()> request);
+  bool defers_flushes() const noexcept { return flush_request_ != nullptr; }
   // settle(), also while flushes are deferred. Inside a batch or a run it does nothing.
   void flush();
   void hold_user_effects(bool held);

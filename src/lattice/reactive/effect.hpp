@@ -88,10 +88,11 @@ template <class F>
 Effect effect(F&& function, EffectOptions options = {}) {
   using Node = reactive::EffectNode<std::decay_t<F>>;
   reactive::Graph& graph = reactive::Graph::current();
+  std::decay_t<F> body(std::forward<F>(function));
   auto* node = static_cast<Node*>(graph.create(Node::type(), reactive::kWatching));
   node->subs = static_cast<uint32_t>(options.priority);
   node->subs_tail = static_cast<uint32_t>(options.phase);
-  new (&node->function) std::decay_t<F>(std::forward<F>(function));
+  reactive::fill_in(graph, node, node->function, std::move(body));
   if (!options.name.empty()) graph.name_node(node, options.name);
   if (options.on_error) graph.set_node_error_handler(node, std::move(options.on_error));
   Effect handle(reactive::handle_of(node));

@@ -416,5 +416,25 @@ TEST(Effect, FirstRunThatWritesItsOwnSourceCommitsIt) {
   EXPECT_EQ(runs, 2);
 }
 
+TEST(Effect, AWriteAfterEffectsGaveUpRunsThemAtOnce) {
+  Signal<int> a{0}, b{0};
+  int runs = 0;
+  Signal<bool> forever{false};
+  effect([&] {
+    ++runs;
+    if (a.get() >= 0 && forever.get()) b.set(a.get() + 1);
+  });
+  effect([&] {
+    ++runs;
+    if (b.get() >= 0 && forever.get()) a.set(b.get() + 1);
+  });
+  EXPECT_THROW(forever.set(true), CycleError);
+  for (const Signal<int>& signal : {a, b}) {
+    runs = 0;
+    signal.set(-10);  // one of them holds a value that nobody has read yet
+    EXPECT_GE(runs, 1);
+  }
+}
+
 }  // namespace
 }  // namespace lattice

@@ -34,9 +34,11 @@
 #include <exception>
 #include <functional>
 #include <memory>
+#include <new>
 #include <string>
 #include <string_view>
 #include <unordered_map>
+#include <utility>
 #include <vector>
 
 #include "lattice/base/error.hpp"
@@ -227,6 +229,8 @@ class Graph {
     return static_cast<Computation*>(create(type, flags));
   }
   void dispose(Node* node) noexcept;
+  // Takes back a create() whose node could not be filled in.
+  void abandon(Node* node) noexcept;
   void dispose_owned(Computation* owner) noexcept;
   // The body of an entered owner has ended (scope.cpp).
   void leave(Computation* owner) noexcept {
@@ -414,6 +418,28 @@ class Graph {
   struct StandIn {};
   explicit Graph(StandIn) noexcept;  // what current_fast() gives when there is none
 };
+
+// Moves into a new node what it holds. When a constructor throws, the node has never been.
+template <class Part>
+void fill_in(Graph& graph, Node* node, Part& place, Part&& part) {
+  try {
+    new (&place) Part(std::move(part));
+  } catch (...) {
+    graph.abandon(node);
+    throw;
+  }
+}
+template <class Part, class Last>
+void fill_in(Graph& graph, Node* node, Part& place, Part&& part, Last& last_place, Last&& last) {
+  fill_in(graph, node, place, std::move(part));
+  try {
+    new (&last_place) Last(std::move(last));
+  } catch (...) {
+    std::destroy_at(&place);
+    graph.abandon(node);
+    throw;
+  }
+}
 
 // One run of a computation: observer and owner are the node from construction until finish().
 class RunFrame : private Frame {

@@ -323,5 +323,49 @@ TEST(Graph, ReleasesClosuresAndValues) {
   EXPECT_EQ(token.use_count(), 1);
 }
 
+// Marking, checking, unlinking and disposal are loops. (The first read of each link computes only
+// itself here: a first read from the far end recurses through the functions.)
+TEST(Graph, AChainOfAMillionMemosIsCreatedWrittenAndDisposed) {
+  constexpr int kLength = 1'000'000;
+  Runtime runtime;
+  RuntimeEntry entry(runtime);
+  {
+    Scope scope;
+    Signal<int> first{0};
+    auto last = memo([=] { return first.get() + 1; });
+    for (int i = 1; i < kLength; ++i) {
+      last.get();
+      last = memo([last] { return last.get() + 1; });
+    }
+    int seen = 0;
+    auto watcher = effect([&, last] { seen = last.get(); });
+    EXPECT_EQ(seen, kLength);
+    first.set(1);
+    EXPECT_EQ(seen, kLength + 1);
+    batch([&] {
+      first.set(2);
+      first.set(1);
+    });
+    EXPECT_EQ(last.runs(), 2u);
+    watcher.dispose();  // the whole chain goes cold
+    first.set(5);
+    EXPECT_EQ(last.runs(), 2u);
+  }
+  EXPECT_EQ(runtime.graph().arena().nodes_live(), 1u);
+  EXPECT_EQ(runtime.graph().arena().links_live(), 0u);
+}
+
+TEST(Graph, AMillionNestedOwnersAreDisposedInALoop) {
+  Runtime runtime;
+  RuntimeEntry entry(runtime);
+  int cleaned = 0;
+  Owner outermost = Owner::create(), innermost = outermost;
+  for (int i = 0; i < 1'000'000; ++i) innermost = innermost.create_child();
+  innermost.run([&] { on_cleanup([&] { ++cleaned; }); });
+  outermost.dispose();
+  EXPECT_EQ(cleaned, 1);
+  EXPECT_EQ(runtime.graph().arena().nodes_live(), 1u);
+}
+
 }  // namespace
 }  // namespace lattice

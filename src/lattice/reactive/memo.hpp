@@ -185,11 +185,12 @@ auto memo(F&& function, MemoOptions<Equal> options = {}) {
   using T = std::decay_t<std::invoke_result_t<std::decay_t<F>&>>;
   using Node = reactive::MemoNode<T, std::decay_t<F>, Equal>;
   reactive::Graph& graph = reactive::Graph::current();
+  std::decay_t<F> body(std::forward<F>(function));
   auto* node = static_cast<Node*>(
       graph.create(Node::type(), reactive::kMutable | reactive::kDirty | reactive::kEmpty));
   node->runs = 0;
-  new (&node->function) std::decay_t<F>(std::forward<F>(function));
-  new (&node->equal) Equal(std::move(options.equal));
+  reactive::fill_in(graph, node, node->function, std::move(body), node->equal,
+                    std::move(options.equal));
   if (!options.name.empty()) graph.name_node(node, options.name);
   return Memo<T>(reactive::handle_of(node));
 }

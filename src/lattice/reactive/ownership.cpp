@@ -122,6 +122,13 @@ void Graph::dispose(Node* node) noexcept {
   }
 }
 
+void Graph::abandon(Node* node) noexcept {
+  mark_disposed(node);
+  detach(node);
+  if (node->flags & kHasExtra) extras_.erase(index_of(node));
+  release_slot(node);
+}
+
 // Children go with their cleanups as if by dispose(), but the owner lives on.
 void Graph::dispose_owned(Computation* owner) noexcept {
   Index living = owner->owner != 0 ? living_owner(owner->owner) : index_of(owner);

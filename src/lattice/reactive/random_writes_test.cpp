@@ -341,7 +341,7 @@ std::string failure_of(uint32_t seed, const std::vector<Operation>& operations, 
 }
 
 TEST(RandomWrites, SettleWhereEveryWrittenSignalIsWhatItsWriterComputes) {
-  check_seeds(300, failure_of);
+  check_seeds(150, failure_of);
 }
 
 }  // namespace

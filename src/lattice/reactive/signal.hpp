@@ -60,7 +60,8 @@ struct SignalNode : Node {
     }
   }
 
-  // Commits the pending value. An equality function that throws counts as "changed".
+  // Commits the pending value. An equality function that throws counts as "changed"; a value whose
+  // assignment throws is lost.
   static bool update(Graph& graph, Node* node) noexcept {
     auto* self = static_cast<SignalNode*>(node);
     self->flags &= static_cast<Flags>(~kDirty);
@@ -70,7 +71,11 @@ struct SignalNode : Node {
     } catch (...) {
       graph.report(self, std::current_exception());
     }
-    if (changed) self->current = std::move(self->pending);
+    try {
+      if (changed) self->current = std::move(self->pending);
+    } catch (...) {
+      graph.report(self, std::current_exception());
+    }
     std::destroy_at(&self->pending);
     return changed;
   }
@@ -100,8 +105,8 @@ class Signal {
   explicit(false) Signal(T initial, Equal equal = {}, std::string_view name = {}) {
     Graph& graph = Graph::current();
     auto* node = static_cast<Node*>(graph.create(Node::type(), reactive::kMutable));
-    new (&node->equal) Equal(std::move(equal));
-    new (&node->current) T(std::move(initial));
+    reactive::fill_in(graph, node, node->equal, std::move(equal), node->current,
+                      std::move(initial));
     handle_ = reactive::handle_of(node);
     if (!name.empty()) graph.name_node(node, name);
   }

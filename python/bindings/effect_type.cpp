@@ -111,7 +111,7 @@ PyObject* effect_new(PyTypeObject*, PyObject* args, PyObject* kwargs) {
   if (priority != 0) extra_of(self).priority = priority;
   int result = set_phase(self, phase);
   if (result == 0) result = set_options(self, name, nullptr, nullptr);
-  if (result == 0 && self->name == nullptr) remember_origin(self);
+  if (result == 0) remember_origin(self);
   if (result == 0) result = bind_effect(self, function, queued != 0);
   if (result < 0) return Py_DECREF(as_object(self)), nullptr;
   return as_object(self);
@@ -182,6 +182,7 @@ PyMethodDef effect_methods[] = {
      "dispose()\n--\n\nRuns its cleanups; it never runs again."},
     {"_replace", reinterpret_cast<PyCFunction>(reinterpret_cast<void*>(&effect_replace)),
      METH_FASTCALL, nullptr},
+    {"__reduce_ex__", &node_reduce, METH_O, nullptr},
     {nullptr, nullptr, 0, nullptr}};
 
 // --- cleanups

@@ -15,12 +15,6 @@ namespace {
 constexpr Flags kNotPlain = reactive::kDirty | reactive::kPending | reactive::kRunning |
                             reactive::kChecking | reactive::kError;
 
-PyObject* raise_ended(NodeObject* self) {
-  return raise_error(disposed_error, quoted_name(self) +
-                                         " was disposed with the scope, component or session that "
-                                         "created it, and cannot be used any more");
-}
-
 // Gives the graph the Python names of all nodes that the message of a CycleError may mention.
 void name_cycle(Graph& graph, Computation* start) {
   std::vector<Computation*> todo{start};
@@ -323,7 +317,7 @@ PyObject* memo_new(PyTypeObject*, PyObject* args, PyObject* kwargs) {
   NodeObject* self = new_memo_object(function);
   if (self == nullptr) return nullptr;
   if (set_options(self, name, equals, scope) < 0) return Py_DECREF(as_object(self)), nullptr;
-  if (self->name == nullptr) remember_origin(self);
+  remember_origin(self);
   const bool is_unbound = self->app_scope && is_served_here();
   if (!is_unbound && bind_here(self) < 0) return Py_DECREF(as_object(self)), nullptr;
   return as_object(self);
@@ -344,6 +338,7 @@ PyMethodDef memo_methods[] = {
     {"_replace", reinterpret_cast<PyCFunction>(reinterpret_cast<void*>(&memo_replace)),
      METH_FASTCALL, nullptr},
     {"__format__", &node_format, METH_O, nullptr},
+    {"__reduce_ex__", &node_reduce, METH_O, nullptr},
     {"__class_getitem__", &node_class_getitem, METH_O | METH_CLASS, nullptr},
     {nullptr, nullptr, 0, nullptr}};
 

@@ -411,7 +411,7 @@ std::string assigned_name(NodeObject* self) {
   if (self->origin == nullptr) return "";
   std::string text;
   PyObject* module = PyImport_ImportModule("lattice._state");
-  PyObject* name = module != nullptr ? PyObject_CallMethod(module, "_find_name", "Oi", self->origin,
+  PyObject* name = module != nullptr ? PyObject_CallMethod(module, "name_at", "Oi", self->origin,
                                                            static_cast<int>(self->origin_offset))
                                      : nullptr;
   if (name != nullptr) text = text_of(name);
@@ -438,7 +438,6 @@ std::string display_name(NodeObject* self) {
     if (name.empty()) name = assigned_name(self);
     self->name = PyUnicode_FromStringAndSize(name.data(), static_cast<Py_ssize_t>(name.size()));
     PyErr_Clear();
-    Py_CLEAR(self->origin);
   }
   return text_of(self->name);
 }
@@ -447,6 +446,23 @@ std::string quoted_name(NodeObject* self) {
   static constexpr const char* kNames[] = {"this signal", "this memo", "this effect"};
   std::string name = display_name(self);
   return name.empty() ? kNames[static_cast<size_t>(self->kind)] : "'" + name + "'";
+}
+
+std::string made_at(NodeObject* self) {
+  if (self->origin == nullptr) return "";
+  auto* code = reinterpret_cast<PyCodeObject*>(self->origin);
+  const std::string file = text_of(code->co_filename);
+  return file.substr(file.rfind('/') + 1) + ":" +
+         std::to_string(PyCode_Addr2Line(code, self->origin_offset));
+}
+
+PyObject* raise_ended(NodeObject* self) {
+  std::string message = quoted_name(self) + " was disposed and cannot be used any more";
+  const std::string made = made_at(self), used = user_place().where;
+  if (!made.empty()) message += ": made at " + made + ", used at " + used;
+  return raise_error(disposed_error, message +
+                                         ". The scope, component or session that made it has "
+                                         "ended, or its dispose() was called.");
 }
 
 UserPlace user_place() {
@@ -485,6 +501,18 @@ PyObject* node_dispose(PyObject* object, PyObject*) {
     dispose_object(target);
   }
   Py_RETURN_NONE;
+}
+
+PyObject* node_reduce(PyObject* object, PyObject*) {
+  NodeObject* self = as_node(object);
+  static constexpr const char* kTypes[] = {"a Signal", "a Memo", "an Effect"};
+  std::string message = quoted_name(self) + " is " + kTypes[static_cast<size_t>(self->kind)] +
+                        ": it belongs to its runtime and is neither copied nor pickled";
+  if (self->kind != NodeKind::Effect) {
+    const std::string name = display_name(self);
+    message += "; copy its value, " + (name.empty() ? "" : name) + ".value";
+  }
+  return raise_error(PyExc_TypeError, message);
 }
 
 namespace {

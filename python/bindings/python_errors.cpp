@@ -164,6 +164,26 @@ PyObject* copy_exception(PyObject* exception) {
 
 namespace {
 
+// The same code without free variables: looking at the locals of a frame that never ran fetches
+// them from a closure, which a frame of ours does not have. New reference; null with an error.
+PyCodeObject* without_closure(PyCodeObject* code) {
+  if (PyCode_GetNumFree(code) == 0) {
+    return reinterpret_cast<PyCodeObject*>(Py_NewRef(reinterpret_cast<PyObject*>(code)));
+  }
+  PyObject* replace = PyObject_GetAttrString(reinterpret_cast<PyObject*>(code), "replace");
+  PyObject* no_arguments = PyTuple_New(0);
+  PyObject* changes = PyDict_New();
+  PyObject* copy = nullptr;
+  if (replace != nullptr && no_arguments != nullptr && changes != nullptr &&
+      PyDict_SetItemString(changes, "co_freevars", no_arguments) == 0) {
+    copy = PyObject_Call(replace, no_arguments, changes);
+  }
+  Py_XDECREF(changes);
+  Py_XDECREF(no_arguments);
+  Py_XDECREF(replace);
+  return reinterpret_cast<PyCodeObject*>(copy);
+}
+
 // The same lines, on frames of their own: without local variables and without callers, whom a real
 // frame would keep alive.
 PyObject* detached_traceback(PyObject* traceback) {
@@ -177,8 +197,9 @@ PyObject* detached_traceback(PyObject* traceback) {
       PyObject_GetAttrString(reinterpret_cast<PyObject*>(entry->tb_frame), "f_globals");
   PyObject* line = PyObject_GetAttrString(traceback, "tb_lineno");
   PyObject* copy = nullptr;
-  if (globals != nullptr && line != nullptr) {
-    PyFrameObject* frame = PyFrame_New(PyThreadState_Get(), code, globals, nullptr);
+  PyCodeObject* bare = without_closure(code);
+  if (globals != nullptr && line != nullptr && bare != nullptr) {
+    PyFrameObject* frame = PyFrame_New(PyThreadState_Get(), bare, globals, nullptr);
     if (frame != nullptr) {
       copy = PyObject_CallFunction(reinterpret_cast<PyObject*>(&PyTraceBack_Type), "OOiO",
                                    next != nullptr ? next : Py_None, frame, entry->tb_lasti, line);
@@ -186,6 +207,7 @@ PyObject* detached_traceback(PyObject* traceback) {
     }
   }
   PyErr_Clear();
+  Py_XDECREF(reinterpret_cast<PyObject*>(bare));
   Py_XDECREF(line);
   Py_XDECREF(globals);
   Py_DECREF(code);
@@ -259,10 +281,6 @@ void log_exception(PyObject* exception, std::string_view what) noexcept {
 void report_error(Graph& graph, PyObject* exception, const std::string& what, const char* name,
                   reactive::NodeHandle effect) {
   SavedError saved;
-  if (!PyErr_GivenExceptionMatches(exception, PyExc_Exception)) {
-    // KeyboardInterrupt and SystemExit are the program's: raised again at the next safe point.
-    if (PyErr_GivenExceptionMatches(exception, PyExc_KeyboardInterrupt)) PyErr_SetInterrupt();
-  }
   auto* runtime = static_cast<Runtime*>(graph.host);
   auto* state = runtime != nullptr ? static_cast<SessionState*>(runtime->host) : nullptr;
   bool is_handled = false;
@@ -274,6 +292,9 @@ void report_error(Graph& graph, PyObject* exception, const std::string& what, co
     }
   }
   if (!is_handled) log_exception(exception, what);
+  // An interrupt is the program's: raised again at the next safe point. Not before it was logged,
+  // since the logger would be the next.
+  if (PyErr_GivenExceptionMatches(exception, PyExc_KeyboardInterrupt)) PyErr_SetInterrupt();
   Py_DECREF(exception);
 }
 

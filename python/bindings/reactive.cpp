@@ -7,6 +7,7 @@
 
 #include <optional>
 
+#include "extents.hpp"
 #include "reactive_node.hpp"
 
 namespace nb = nanobind;
@@ -36,73 +37,17 @@ void check(int result) {
 
 // --- dynamic extents
 
-class Batch {
- public:
-  void enter() {
-    graph_ = &Graph::current();
-    graph_->open_batch();
-  }
-  void exit(nb::args) {
-    std::exchange(graph_, nullptr)->close_batch();
-    settle_trash();
-  }
-
- private:
-  Graph* graph_ = nullptr;
-};
-
-class Untracked {
- public:
-  void enter() {
-    graph_ = &Graph::current();
-    saved_ = graph_->context().observer;
-    graph_->context().observer = 0;
-  }
-  void exit(nb::args) { std::exchange(graph_, nullptr)->context().observer = saved_; }
-
- private:
-  Graph* graph_ = nullptr;
-  Index saved_ = 0;
-};
-
-class PyScope {
- public:
-  PyScope() : owner_(Owner::create()) {}
-
-  void enter() {
-    Node* node = reactive::node_of(owner_.handle());
-    if (node == nullptr) throw DisposedError("this scope was disposed");
-    graph_ = reactive::graph_of(node);
-    saved_ = std::exchange(graph_->context().owner, owner_.handle().index);
-    graph_->begin_walk();  // a scope disposed inside its block keeps its memory until the end
-  }
-  void exit(nb::args) {
-    graph_->context().owner = saved_;
-    std::exchange(graph_, nullptr)->end_walk();
-  }
-  void dispose() {
-    owner_.dispose();
-    settle_trash();
-  }
-  bool alive() const { return owner_.alive(); }
-
- private:
-  Owner owner_;
-  Graph* graph_ = nullptr;
-  Index saved_ = 0;
-};
-
 class Loading {
  public:
   void enter() { ++thread_face.loading; }
-  void exit(nb::args) { --thread_face.loading; }
+  void exit() { --thread_face.loading; }
 };
 
 class Rendering {
  public:
   explicit Rendering(std::string name) : name_(std::move(name)) {}
   void enter() { guard_.emplace(name_); }
-  void exit(nb::args) { guard_.reset(); }
+  void exit() { guard_.reset(); }
 
  private:
   std::string name_;
@@ -247,7 +192,7 @@ nb::class_<Extent> bind_extent(nb::module_& module, const char* name, const char
   return nb::class_<Extent>(module, name, doc)
       .def(nb::init<Args...>())
       .def("__enter__", enter_and_return, nb::sig(enter))
-      .def("__exit__", &Extent::exit, nb::sig(kExit));
+      .def("__exit__", [](Extent& self, nb::args) { self.exit(); }, nb::sig(kExit));
 }
 
 void bind_sessions(nb::module_& module) {

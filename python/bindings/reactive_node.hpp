@@ -91,7 +91,7 @@ struct NodeObject {
   NodeObject* cached_instance;  // and its instance; valid while that session is current
   NodeObject* parent;           // of an effect among the children of another computation
   PyObject* name;
-  PyObject* origin;  // code object that made it; with the offset the assigned name can be found
+  PyObject* origin;  // code object that made it; with the offset: where, and the assigned name
   int32_t origin_offset;
   uint32_t runs;
   std::vector<NodeObject*> held;  // strong: sources of this computation
@@ -165,6 +165,10 @@ void remember_origin(NodeObject* self);
 std::string display_name(NodeObject* self);
 // "'count'", or "this signal".
 std::string quoted_name(NodeObject* self);
+// "app.py:12", where it was made; "" when that is not known.
+std::string made_at(NodeObject* self);
+// DisposedError that says where it was made and where it is used. Returns null.
+PyObject* raise_ended(NodeObject* self);
 // Gives it a node in the current graph, under the current owner. -1 with an error.
 int bind_here(NodeObject* self);
 // As bind_here, but owned by the runtime itself.
@@ -177,6 +181,8 @@ int node_clear(PyObject* object);
 void node_finalize(PyObject* object);
 PyObject* node_class_getitem(PyObject* type, PyObject* item);
 PyObject* node_dispose(PyObject* object, PyObject*);
+// For copy and pickle: TypeError.
+PyObject* node_reduce(PyObject* object, PyObject*);
 extern PyMemberDef node_members[];
 // Slots with which a signal or memo refuses to be used as its value.
 std::vector<PyType_Slot> refusing_slots();

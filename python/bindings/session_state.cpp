@@ -289,6 +289,8 @@ void copy_options(NodeObject* from, NodeObject* to) {
   to->equality = from->equality;
   if (from->equality == Equality::Function) extra_of(to).equals = Py_NewRef(from->extra->equals);
   to->name = PyUnicode_FromString(display_name(from).c_str());
+  to->origin = Py_XNewRef(from->origin);
+  to->origin_offset = from->origin_offset;
 }
 
 NodeObject* make_instance(SessionState& state, NodeObject* of_template) {
@@ -335,9 +337,7 @@ Resolved refuse(NodeObject* self, const std::string& reason) {
 }
 
 Resolved refuse_ended(NodeObject* self) {
-  raise_error(disposed_error, quoted_name(self) +
-                                  " was disposed with the scope, component or session "
-                                  "that created it, and cannot be used any more");
+  raise_ended(self);
   return {nullptr, Place::Error};
 }
 

@@ -24,12 +24,6 @@ namespace {
 
 Runtime& runtime_of(NodeObject* self) { return *static_cast<Runtime*>(self->graph->host); }
 
-PyObject* raise_ended(NodeObject* self) {
-  return raise_error(disposed_error, quoted_name(self) +
-                                         " was disposed with the scope, component or session that "
-                                         "created it, and cannot be used any more");
-}
-
 // --- other threads
 
 void apply_mail(NodeObject* self, const std::shared_ptr<MailSlot>& slot) {
@@ -351,7 +345,7 @@ PyObject* signal_new(PyTypeObject*, PyObject* args, PyObject* kwargs) {
   NodeObject* self = new_signal_object(initial);
   if (self == nullptr) return nullptr;
   if (set_options(self, name, equals, scope) < 0) return Py_DECREF(as_object(self)), nullptr;
-  if (self->name == nullptr) remember_origin(self);
+  remember_origin(self);
   // Shared state has no place in a session's runtime.
   const bool is_unbound = self->app_scope && is_served_here();
   if (!is_unbound && bind_here(self) < 0) return Py_DECREF(as_object(self)), nullptr;
@@ -372,6 +366,7 @@ PyMethodDef signal_methods[] = {
     {"dispose", &node_dispose, METH_NOARGS,
      "dispose()\n--\n\nEnds it; later use raises DisposedError."},
     {"__format__", &node_format, METH_O, nullptr},
+    {"__reduce_ex__", &node_reduce, METH_O, nullptr},
     {"__class_getitem__", &node_class_getitem, METH_O | METH_CLASS, nullptr},
     {nullptr, nullptr, 0, nullptr}};
 

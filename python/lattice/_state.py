@@ -54,10 +54,14 @@ def current() -> InstanceState | None:
 
 def assigned_name(frame: FrameType) -> str:
     """The name under which the result of the call that `frame` is making will be stored."""
-    site = (frame.f_code, frame.f_lasti)
-    name = _names.get(site)
+    return name_at(frame.f_code, frame.f_lasti)
+
+
+def name_at(code: CodeType, offset: int) -> str:
+    """As `assigned_name`, of the call at `offset` in `code`."""
+    name = _names.get((code, offset))
     if name is None:
-        name = _names[site] = _find_name(*site)
+        name = _names[code, offset] = _find_name(code, offset)
     return name
 
 

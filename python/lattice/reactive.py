@@ -378,6 +378,9 @@ def watch(
     1 -> 2
     """
 
+    if not callable(source) and not isinstance(source, Signal):
+        raise TypeError(f"what is watched is a signal, a memo or a callable, not {source!r}")
+    _check_callable(function, "watch() calls a function of the new and the old value")
     given = name or getattr(function, "__name__", "").replace("<lambda>", "") or "watch"
     options: dict[str, Any] = {"phase": phase, "priority": priority, "weak": weak, "name": given}
     state = _body()
@@ -392,6 +395,11 @@ def watch(
         kept._replace(*cast("_Watcher", kept.__wrapped__).renewed(source, function))
 
     return cast("Effect", state.keep("watch", sys._getframe(1), create, key=key, update=update))
+
+
+def _check_callable(function: object, what: str) -> None:
+    if not callable(function):
+        raise TypeError(f"{what}, not {function!r}")
 
 
 class _Watcher:
@@ -451,6 +459,7 @@ def batch(function: Callable[[], Any] | None = None) -> Any:
     """
     if function is None:
         return _core.Batch()
+    _check_callable(function, "batch() takes a function without arguments")
     with _core.Batch():
         return function()
 
@@ -470,6 +479,7 @@ def untracked(function: Callable[[], Any] | None = None) -> Any:
     """
     if function is None:
         return _core.Untracked()
+    _check_callable(function, "untracked() takes a function without arguments")
     with _core.Untracked():
         return function()
 
@@ -480,6 +490,7 @@ def on_cleanup(function: Callable[[], object]) -> None:
     Outside of one, at the end of the current scope or component, else of the runtime. The last
     registered runs first.
     """
+    _check_callable(function, "on_cleanup() takes a function without arguments")
     _core.on_cleanup(function)
 
 
@@ -535,6 +546,7 @@ def in_session(function: Callable[P, object]) -> Callable[P, None]:
         show = lt.in_session(rows.update)
         threading.Thread(target=lambda: show(lambda old: [*old, load()])).start()
     """
+    _check_callable(function, "in_session() wraps a function")
     handle = _core.SessionHandle()
     name = getattr(function, "__name__", repr(function))
 

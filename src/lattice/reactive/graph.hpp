@@ -326,6 +326,7 @@ class Graph {
   inspect::Recorder* recorder() const noexcept { return recorder_.get(); }
 
   Context& context() noexcept { return frame_->context; }
+  Frame* frame() noexcept { return frame_; }
   const Arena& arena() const noexcept { return arena_; }
   void* host = nullptr;  // the Runtime that owns this graph
 

@@ -522,6 +522,11 @@ def machine() -> str:
     return "; ".join([*parts, f"Python {platform.python_version()}"])
 
 
+def clock() -> str:
+    """What the programs were told to measure with (bench/README.md)."""
+    return "processor" if os.environ.get("LATTICE_BENCH_CLOCK") == "cpu" else "wall"
+
+
 def parts_of(spec: dict[str, Any], only: str) -> list[str]:
     """The prefixes of cases that get a process of their own, narrowed to what is wanted."""
     parts: list[str] = spec.get("parts", [""])
@@ -556,13 +561,14 @@ def run_bench(name: str, mode: str, only: str) -> bool:
         "bench": name,
         "commit": commit(),
         "machine": machine(),
+        "clock": clock(),
         "rows": rows,
         "counted": counted,
         "differences": differing,
     }
     OUT.mkdir(parents=True, exist_ok=True)
     (OUT / f"{name}.json").write_text(json.dumps(report, indent=2) + "\n")
-    print(f"\n{report['machine']}\n")
+    print(f"\n{report['machine']}\n{report['clock']} time, medians of {ROUNDS[mode]} rounds\n")
     print_table(rows, budgets)
     print_besides(counted)
     for program in (whole, *rivals):

@@ -213,6 +213,13 @@ def test_a_rival_for_an_interpreter_that_is_not_here_has_no_rows() -> None:
     assert bench.make_rival("reactive", spec) is None
 
 
+def test_the_report_says_which_clock_it_was(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("LATTICE_BENCH_CLOCK", raising=False)
+    assert bench.clock() == "wall"
+    monkeypatch.setenv("LATTICE_BENCH_CLOCK", "cpu")
+    assert bench.clock() == "processor"
+
+
 def test_a_part_is_played_by_who_has_some_of_its_cases() -> None:
     rival = bench.Program("r", "1", [], parts=["python/kairo"])
     assert rival.plays("python/")

@@ -174,6 +174,18 @@ int is_change(NodeObject* self, PyObject* before, PyObject* after) {
   return 1;
 }
 
+bool is_auto_change(PyObject* before, PyObject* after) {
+  if (before == after &&
+      (PyLong_CheckExact(after) || PyUnicode_CheckExact(after) || after == Py_None)) {
+    return false;
+  }
+  reactive::UntrackedGuard untracked(*Graph::current_fast());
+  if (before == after) return is_changed_in_place(after);
+  return !equal_at_depth(before, after, 0);
+}
+
+bool is_mutable_dataclass(PyObject* value) { return class_of(value) == ValueClass::Dataclass; }
+
 bool is_copied_per_session(PyObject* value) {
   switch (class_of(value)) {
     case ValueClass::Container:

@@ -16,6 +16,7 @@ namespace lattice::python {
 
 void start_thread_actor();
 void stop_thread_actor();
+void bind_store(nb::module_& module);
 
 // --- accessors for other bindings
 
@@ -235,6 +236,7 @@ void bind_reactive(nb::module_& module) {
   register_node_types();
   register_sentinel_type();
   add_type(module, "Signal", types.signal, make_signal_type());
+  add_type(module, "Mutation", types.mutation, make_mutation_type());
   add_type(module, "Memo", types.memo, make_memo_type());
   add_type(module, "Effect", types.effect, make_effect_type());
 
@@ -261,4 +263,5 @@ void bind_reactive(nb::module_& module) {
   module.def("in_component_body", &is_component_body,
              "Whether no memo or effect function runs inside the component body that runs.");
   bind_sessions(module);
+  bind_store(module);
 }

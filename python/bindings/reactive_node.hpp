@@ -108,6 +108,8 @@ struct NodeObject {
   bool is_factory;  // an effect whose function makes the function to run, per session
   bool registered;  // in the list of module-level effects
   bool held_stale;  // a source was added in this run
+  bool is_store;    // the anchor of a store, see store_node.hpp
+  bool is_mutated;  // a signal's pending value was changed in place: a change, if it is the same
 };
 
 inline NodeObject* as_node(PyObject* object) noexcept {
@@ -120,6 +122,7 @@ struct Types {
   PyTypeObject* signal = nullptr;
   PyTypeObject* memo = nullptr;
   PyTypeObject* effect = nullptr;
+  PyTypeObject* mutation = nullptr;
   uint16_t signal_node = 0;
   uint16_t memo_node = 0;
   uint16_t effect_node = 0;
@@ -130,6 +133,7 @@ extern Types types;
 extern PyObject* value_name;  // interned "value"
 
 PyTypeObject* make_signal_type();
+PyTypeObject* make_mutation_type();
 PyTypeObject* make_memo_type();
 PyTypeObject* make_effect_type();
 void register_node_types();
@@ -244,6 +248,9 @@ int signal_write_here(NodeObject* self, Graph& graph, PyObject* value);
 PyObject* signal_latest(NodeObject* self) noexcept;  // borrowed: pending, else committed
 PyObject* read_node(NodeObject* self, bool tracked);
 int write_node(NodeObject* self, PyObject* value);
+int refuse_write_while_rendering(NodeObject* self);  // raises LT102, returns -1
+// Tells readers that the value was changed in place, whatever its equality says. -1 with an error.
+int signal_mutated_here(NodeObject* self, Graph& graph);
 bool update_signal(Graph& graph, Node* node) noexcept;
 bool update_memo(Graph& graph, Node* node) noexcept;
 bool update_effect(Graph& graph, Node* node) noexcept;
@@ -264,8 +271,11 @@ inline bool is_plainly_same(const NodeObject* self, PyObject* before, PyObject* 
   return before == after && self->equality < Equality::Never &&
          (PyLong_CheckExact(after) || PyUnicode_CheckExact(after) || after == Py_None);
 }
+// The same for "auto", without a node.
+bool is_auto_change(PyObject* before, PyObject* after);
 // Values that must not be shared between sessions: containers and dataclasses.
 bool is_copied_per_session(PyObject* value);
+bool is_mutable_dataclass(PyObject* value);
 
 // --- session_state.cpp
 enum class Place : uint8_t { Here, Foreign, App, Error };

@@ -287,6 +287,7 @@ PyObject* copy_for_session(NodeObject* of_template) {
 
 void copy_options(NodeObject* from, NodeObject* to) {
   to->equality = from->equality;
+  to->is_store = from->is_store;
   if (from->equality == Equality::Function) extra_of(to).equals = Py_NewRef(from->extra->equals);
   to->name = PyUnicode_FromString(display_name(from).c_str());
   to->origin = Py_XNewRef(from->origin);
@@ -326,9 +327,10 @@ NodeObject* session_instance(SessionState& state, NodeObject* self) {
 }
 
 const char* type_word(NodeObject* self) {
-  return self->kind == NodeKind::Signal ? "signal"
-         : self->kind == NodeKind::Memo ? "memo"
-                                        : "effect";
+  return self->is_store                   ? "store"
+         : self->kind == NodeKind::Signal ? "signal"
+         : self->kind == NodeKind::Memo   ? "memo"
+                                          : "effect";
 }
 
 Resolved refuse(NodeObject* self, const std::string& reason) {

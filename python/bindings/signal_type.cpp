@@ -65,7 +65,9 @@ int post_update(NodeObject* self, PyObject* function) {
 
 // --- writes here
 
-int write_while_rendering(NodeObject* self) {
+}  // namespace
+
+int refuse_write_while_rendering(NodeObject* self) {
   const UserPlace place = user_place();
   const std::string& component = *thread_face.rendering;
   std::string message = "LT102: " + place.where + ": " + quoted_name(self) + " is written while '" +
@@ -81,6 +83,8 @@ int write_while_rendering(NodeObject* self) {
                                  "effect or a task.");
   return -1;
 }
+
+namespace {
 
 void replace_value(NodeObject* self, PyObject* value) {
   PyObject* old = std::exchange(self->value, Py_NewRef(value));
@@ -133,7 +137,7 @@ PyObject* signal_latest(NodeObject* self) noexcept {
 
 int signal_write_here(NodeObject* self, Graph& graph, PyObject* value) {
   if (thread_face.rendering != nullptr) [[unlikely]]
-    return write_while_rendering(self);
+    return refuse_write_while_rendering(self);
   PyObject* latest = signal_latest(self);
   if (is_plainly_same(self, latest, value)) return 0;
   const int change = is_change(self, latest, value);
@@ -149,6 +153,21 @@ int signal_write_here(NodeObject* self, Graph& graph, PyObject* value) {
     result = write_later(self, graph, value);
   }
   if (self->extra != nullptr && self->extra->publication != nullptr) publish(self);
+  return result;
+}
+
+int signal_mutated_here(NodeObject* self, Graph& graph) {
+  if (self->node == nullptr) return raise_ended(self), -1;
+  if (self->node->subs == 0) return 0;
+  PyObject* value = Py_NewRef(signal_latest(self));
+  int result = 0;
+  if (self->pending == nullptr && graph.idle()) {
+    result = commit_now(self, graph, value);
+  } else {
+    self->is_mutated = true;
+    result = write_later(self, graph, value);
+  }
+  Py_DECREF(value);
   return result;
 }
 
@@ -180,7 +199,7 @@ bool update_signal(Graph& graph, Node* node) noexcept {
   node->flags &= static_cast<Flags>(~reactive::kDirty);
   if (self == nullptr || self->pending == nullptr) return false;
   PyObject* value = std::exchange(self->pending, nullptr);
-  int change = is_change(self, self->value, value);
+  int change = std::exchange(self->is_mutated, false) ? 1 : is_change(self, self->value, value);
   if (change < 0) {
     report_error(graph, take_raised(), "the equality function of " + quoted_name(self), "");
     change = 1;
@@ -314,6 +333,86 @@ PyObject* signal_update(PyObject* object, PyObject* function) {
   Py_RETURN_NONE;
 }
 
+// --- mutate()
+
+struct Mutation {
+  PyObject ob_base;
+  NodeObject* signal;   // as the user has it
+  NodeObject* entered;  // the session's own, inside the block
+};
+
+Mutation* as_mutation(PyObject* object) { return reinterpret_cast<Mutation*>(object); }
+
+PyObject* signal_mutate(PyObject* object, PyObject*) {
+  auto* mutation = as_mutation(types.mutation->tp_alloc(types.mutation, 0));
+  if (mutation != nullptr) mutation->signal = as_node(Py_NewRef(object));
+  return reinterpret_cast<PyObject*>(mutation);
+}
+
+PyObject* mutation_enter(PyObject* object, PyObject*) {
+  Mutation* self = as_mutation(object);
+  if (self->entered != nullptr) {
+    return raise_error(lattice_error, "this mutate() is in use already; call mutate() again");
+  }
+  const Resolved resolved = resolve_node(self->signal);
+  if (resolved.place == Place::Error) return nullptr;
+  NodeObject* signal = resolved.object;
+  if (resolved.place == Place::Foreign) {
+    return raise_error(access_error,
+                       quoted_name(signal) +
+                           " belongs to another thread's session, which may be reading its value; "
+                           "wrap the function that runs on this thread: lt.in_session(fn)");
+  }
+  if (resolved.place == Place::App || signal->app_scope || self->signal->app_scope) {
+    return raise_error(access_error,
+                       quoted_name(self->signal) +
+                           " is shared by the app (scope=\"app\"): sessions on other threads read "
+                           "its value while you would change it. Write a new one: "
+                           ".update(lambda old: ...)");
+  }
+  if (thread_face.rendering != nullptr) return refuse_write_while_rendering(signal), nullptr;
+  self->entered = as_node(Py_NewRef(as_object(signal)));
+  return Py_NewRef(signal_latest(signal));
+}
+
+PyObject* mutation_exit(PyObject* object, PyObject*) {
+  NodeObject* signal = std::exchange(as_mutation(object)->entered, nullptr);
+  if (signal == nullptr) Py_RETURN_NONE;
+  int result = 0;
+  if (signal->graph == Graph::current_fast()) result = signal_mutated_here(signal, *signal->graph);
+  Py_DECREF(as_object(signal));
+  if (result < 0) return nullptr;
+  Py_RETURN_NONE;
+}
+
+int mutation_traverse(PyObject* object, visitproc visit, void* arg) {
+  Py_VISIT(Py_TYPE(object));
+  if (NodeObject* signal = as_mutation(object)->signal) Py_VISIT(as_object(signal));
+  if (NodeObject* signal = as_mutation(object)->entered) Py_VISIT(as_object(signal));
+  return 0;
+}
+
+int mutation_clear(PyObject* object) {
+  Mutation* self = as_mutation(object);
+  for (NodeObject* signal :
+       {std::exchange(self->signal, nullptr), std::exchange(self->entered, nullptr)}) {
+    if (signal != nullptr) Py_DECREF(as_object(signal));
+  }
+  return 0;
+}
+
+void mutation_dealloc(PyObject* object) {
+  PyObject_GC_UnTrack(object);
+  mutation_clear(object);
+  PyTypeObject* type = Py_TYPE(object);
+  type->tp_free(object);
+  Py_DECREF(type);
+}
+
+PyMethodDef mutation_methods[] = {{"__enter__", &mutation_enter, METH_NOARGS, nullptr},
+                                  {"__exit__", &mutation_exit, METH_VARARGS, nullptr},
+                                  {nullptr, nullptr, 0, nullptr}};
+
 PyObject* signal_repr(PyObject* object) {
   NodeObject* self = as_node(object);
   NodeObject* shown = self;
@@ -363,6 +462,9 @@ PyMethodDef signal_methods[] = {
     {"peek", &signal_peek, METH_NOARGS, "peek()\n--\n\nThe value, without subscribing."},
     {"update", &signal_update, METH_O,
      "update(function, /)\n--\n\nSets the value to function(value); the read does not subscribe."},
+    {"mutate", &signal_mutate, METH_NOARGS,
+     "mutate()\n--\n\nA context manager that gives the value to be changed in place, and tells "
+     "readers once\nat its end."},
     {"dispose", &node_dispose, METH_NOARGS,
      "dispose()\n--\n\nEnds it; later use raises DisposedError."},
     {"__format__", &node_format, METH_O, nullptr},
@@ -376,6 +478,20 @@ NodeObject* new_signal_object(PyObject* value) {
   NodeObject* self = new_node_object(types.signal, NodeKind::Signal);
   if (self != nullptr) self->value = Py_NewRef(value);
   return self;
+}
+
+PyTypeObject* make_mutation_type() {
+  PyType_Slot slots[] = {{Py_tp_doc, const_cast<char*>("The block of Signal.mutate().")},
+                         {Py_tp_dealloc, reinterpret_cast<void*>(&mutation_dealloc)},
+                         {Py_tp_traverse, reinterpret_cast<void*>(&mutation_traverse)},
+                         {Py_tp_clear, reinterpret_cast<void*>(&mutation_clear)},
+                         {Py_tp_methods, &mutation_methods[0]},
+                         {0, nullptr}};
+  PyType_Spec spec = {"lattice._core.Mutation", sizeof(Mutation), 0,
+                      Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_GC | Py_TPFLAGS_IMMUTABLETYPE |
+                          Py_TPFLAGS_DISALLOW_INSTANTIATION,
+                      slots};
+  return reinterpret_cast<PyTypeObject*>(PyType_FromSpec(&spec));
 }
 
 PyTypeObject* make_signal_type() {

@@ -46,7 +46,6 @@ class PyBinding final : public ui::Binding {
  public:
   PyBinding(nb::object source, std::string tag) : source_(std::move(source)), tag_(std::move(tag)) {
     is_bound_ = nb::isinstance(source_, faces().bound);
-    target_ = is_bound_ ? nb::object(source_.attr("target")) : source_;
   }
 
   vdom::VNode content(ui::SlotArena& arena) override { return lower_into(read(), arena); }
@@ -73,7 +72,7 @@ class PyBinding final : public ui::Binding {
            source_.is(other->source_);
   }
 
-  bool writable() const override { return is_signal(target_.ptr()); }
+  bool writable() const override { return is_bound_ || is_signal(source_.ptr()); }
 
   bool write(const ui::Edit& edit) override;
 
@@ -87,8 +86,7 @@ class PyBinding final : public ui::Binding {
   }
 
   nb::object source_;
-  nb::object target_;             // the signal that edits go to, for one that is writable
-  nb::object type_ = nb::none();  // of the signal's last value that was not None
+  nb::object type_ = nb::none();  // of the last value that was not None, of one that is writable
   std::string tag_;
   bool is_bound_ = false;
 };
@@ -139,11 +137,12 @@ nb::object to_python(const vdom::ClientEvent& event) {
 }
 
 bool PyBinding::write(const ui::Edit& edit) {
-  PyObject* present = peek(target_.ptr());
-  if (present == nullptr) throw nb::python_error();
+  PyObject* peeked =
+      is_bound_ ? nb::object(source_.attr("peek")()).release().ptr() : peek(source_.ptr());
+  if (peeked == nullptr) throw nb::python_error();
+  nb::object present = nb::steal(peeked);
   // A number field is None while it is empty; what it holds again must be what it held before.
-  if (present != Py_None) type_ = nb::borrow(reinterpret_cast<PyObject*>(Py_TYPE(present)));
-  Py_DECREF(present);
+  if (!present.is_none()) type_ = nb::borrow(present.type());
   nb::object is_written = faces().write_edit(
       source_, type_, nb::str(edit.attribute.data(), edit.attribute.size()),
       nb::str(edit.input_type.data(), edit.input_type.size()), to_python(edit.event));
@@ -209,6 +208,7 @@ class PyInstance final : public ui::Instance {
 
   // Whether other props came.
   bool set_element(nb::object element) {
+    if (element.is(element_)) return false;
     bool same = nb::cast<bool>(element_.attr("_same_props")(element));
     element_ = std::move(element);
     return !same;

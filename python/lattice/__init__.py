@@ -21,6 +21,8 @@ import lattice.component  # before the functions of the same name are bound
 import lattice.diff  # noqa: F401
 from lattice._core import __version__
 from lattice._events import Event, bind, on
+from lattice._incremental import DerivedList, filter, map_keyed, sort
+from lattice._store import reconcile, snapshot, store
 from lattice.component import VNode, component
 from lattice.diff import diff
 from lattice.reactive import (
@@ -62,6 +64,7 @@ __all__ = [
     "AsyncMemo",
     "CycleError",
     "DecodeError",
+    "DerivedList",
     "DisposedError",
     "Effect",
     "Event",
@@ -80,16 +83,22 @@ __all__ = [
     "component",
     "diff",
     "effect",
+    "filter",
     "flush",
     "flush_policy",
     "in_session",
+    "map_keyed",
     "memo",
     "on",
     "on_cleanup",
     "read",
+    "reconcile",
     "run_app",
     "session",
     "signal",
+    "snapshot",
+    "sort",
+    "store",
     "ui",
     "unique_id",
     "untracked",

@@ -58,6 +58,8 @@ def classify(kind: type) -> int:
 
 
 def _classify(kind: type) -> int:
+    if hasattr(kind, "__lattice_store__"):  # changes inside are told to who reads them
+        return IDENTITY
     if issubclass(kind, _ATOMS) or _is_numpy_scalar(kind):
         return ATOM
     if issubclass(kind, array.array) or any(hasattr(kind, mark) for mark in _ARRAY_MARKS):

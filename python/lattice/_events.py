@@ -158,50 +158,106 @@ def on(
     return Listener(handler, times[0], times[1], tuple(keys), prevent_default, stop_propagation)
 
 
+_NO_KEY = object()
+
+
 class Bound:
     """A two-way binding with options. Made by `bind`."""
 
-    __slots__ = ("format", "parse", "target")
+    __slots__ = ("format", "key", "parse", "target")
 
     def __init__(
         self,
         target: Any,
+        key: Any,
         parse: Callable[[str], Any] | None,
         format: Callable[[Any], Any] | None,
     ) -> None:
         self.target = target
+        self.key = key
         self.parse = parse
         self.format = format
 
     def read(self) -> Any:
-        value = self.target.value
+        """What the element shows, tracked."""
+        value = self._get()
         return value if self.format is None else self.format(value)
+
+    def peek(self) -> Any:
+        from lattice._core import Untracked
+
+        with Untracked():
+            return self._get()
+
+    def write(self, value: Any) -> None:
+        if self.key is _NO_KEY:
+            self.target.value = value
+        elif _is_indexed(self.target):
+            self.target[self.key] = value
+        else:
+            setattr(self.target, self.key, value)
+
+    def _get(self) -> Any:
+        if self.key is _NO_KEY:
+            return self.target.value
+        if _is_indexed(self.target):
+            return self.target[self.key]
+        return getattr(self.target, self.key)
+
+
+def _is_indexed(target: Any) -> bool:
+    from lattice._core import StoreNode
+
+    return isinstance(target, StoreNode)
 
 
 def bind(
     target: Any,
+    key: Any = _NO_KEY,
     *,
     parse: Callable[[str], Any] | None = None,
     format: Callable[[Any], Any] | None = None,
 ) -> Bound:
-    """A two-way binding of a signal to ``value``, ``checked``, ``open`` or ``selected``.
+    """A two-way binding to ``value``, ``checked``, ``open`` or ``selected``.
 
     A signal passed directly binds both ways too; `bind` adds how text and value turn into each
-    other.
+    other, and binds entries of stores.
 
     Parameters
     ----------
-    target : Signal
+    target : Signal, or a dict, list or dataclass of a store
+    key : hashable, optional
+        Which entry of a store: a key, an index, the name of a field.
     parse : callable, optional
-        Text from the field to the signal's value. A ValueError leaves the signal alone.
+        Text from the field to the value. A ValueError leaves the value alone.
     format : callable, optional
-        The signal's value to what the field shows.
+        The value to what the field shows.
+
+    Raises
+    ------
+    TypeError
+        If `target` cannot be bound, or a store is given without a key.
+
+    Examples
+    --------
+    In a component: ``ui.input(type="checkbox", checked=lt.bind(item, "done"))``.
     """
     from lattice import _core
 
-    if not isinstance(target, _core.Signal):
-        raise TypeError(f"lt.bind() takes a signal, not {type(target).__name__}")
-    return Bound(target, parse, format)
+    if isinstance(target, _core.Signal):
+        if key is not _NO_KEY:
+            raise TypeError("lt.bind() takes a key for an entry of a store; a signal has none")
+        return Bound(target, _NO_KEY, parse, format)
+    if getattr(type(target), "__lattice_store__", False) is not True or isinstance(
+        target, _core.SetNode
+    ):
+        raise TypeError(
+            "lt.bind() takes a signal, or a dict, list or dataclass of a store and a key; not "
+            f"{type(target).__name__}"
+        )
+    if key is _NO_KEY:
+        raise TypeError("lt.bind(item, key): name the entry of the store that is bound")
+    return Bound(target, key, parse, format)
 
 
 def wants_event(handler: Callable[..., Any]) -> bool:
@@ -219,13 +275,11 @@ def wants_event(handler: Callable[..., Any]) -> bool:
 def write_edit(
     target: Any, kind: type | None, attribute: str, input_type: str, event: Event
 ) -> bool:
-    """Writes what the user entered to a bound signal; returns False when it does not parse.
+    """Writes what the user entered to what is bound; returns False when it does not parse.
 
-    `kind` is the type of the signal's values, by its last one that was not None.
+    `kind` is the type of the bound values, by its last one that was not None.
     """
-    parse = None
-    if isinstance(target, Bound):
-        target, parse = target.target, target.parse
+    parse = target.parse if isinstance(target, Bound) else None
     try:
         if attribute == "checked" or attribute == "open":
             value: Any = event.checked if attribute == "checked" else event.open
@@ -239,7 +293,10 @@ def write_edit(
             value = _parse(event.value, input_type, kind)
     except ValueError:
         return False
-    target.value = value
+    if isinstance(target, Bound):
+        target.write(value)
+    else:
+        target.value = value
     return True
 
 

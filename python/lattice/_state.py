@@ -304,6 +304,8 @@ def _is_stable(value: Any, depth: int = 4) -> bool:
 
     if isinstance(value, _core.Signal | _core.Memo | _core.Effect | AsyncMemo | Component):
         return True
+    if getattr(type(value), "__lattice_store__", False) is True:  # its readers are told of changes
+        return True
     if isinstance(value, _IMMUTABLE):
         return True
     parameters = getattr(type(value), "__dataclass_params__", None)

@@ -357,9 +357,9 @@ def watch(
 
     Parameters
     ----------
-    source : Signal, Memo or callable
+    source : Signal, Memo, callable, or a store or a part of one
         What is watched. What a callable reads is watched, and its result is passed on when it
-        differs.
+        differs. Of a store everything in it is watched, and `function` gets snapshots.
     function : callable
         Gets the new and the old value. What it reads is not tracked.
     phase, priority, weak, name, key
@@ -377,9 +377,10 @@ def watch(
     >>> count.value = 2
     1 -> 2
     """
-
+    if getattr(type(source), "__lattice_store__", False) is True:
+        source = _snapshots_of(source)
     if not callable(source) and not isinstance(source, Signal):
-        raise TypeError(f"what is watched is a signal, a memo or a callable, not {source!r}")
+        raise TypeError(f"what is watched is a signal, a memo, a store or a callable, not {source!r}")
     _check_callable(function, "watch() calls a function of the new and the old value")
     given = name or getattr(function, "__name__", "").replace("<lambda>", "") or "watch"
     options: dict[str, Any] = {"phase": phase, "priority": priority, "weak": weak, "name": given}
@@ -400,6 +401,10 @@ def watch(
 def _check_callable(function: object, what: str) -> None:
     if not callable(function):
         raise TypeError(f"{what}, not {function!r}")
+
+
+def _snapshots_of(store: Any) -> Callable[[], Any]:
+    return lambda: _core.snapshot(store)  # a later render's is the same while it captures the same
 
 
 class _Watcher:

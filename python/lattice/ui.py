@@ -8,12 +8,14 @@ the latter three are bound to their place, which then updates without a re-rende
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Hashable
 from typing import Any
 
-from lattice import _elements
+from lattice import _elements, _state
 from lattice._elements import *  # noqa: F403
 from lattice._events import Event, File
+from lattice._store import is_store
 from lattice.component import Component, ComponentElement, component
 from lattice.reactive import read
 
@@ -55,6 +57,16 @@ def _row(render: Callable[..., Any], item: Any, index: int | None) -> Any:
     return render(item) if index is None else render(item, index)
 
 
+class _Rows:
+    """The row elements of the last render by key: one whose item is the same is used again."""
+
+    __slots__ = ("known", "render")
+
+    def __init__(self) -> None:
+        self.render: Any = None
+        self.known: dict[str | int, tuple[Any, int, ComponentElement]] = {}
+
+
 @component
 def _for(
     each: Any,
@@ -62,14 +74,30 @@ def _for(
     render: Callable[..., Any],
     wants_index: bool,
 ) -> Any:
+    state = _state.current()
+    kept = _Rows() if state is None else state.keep("rows", sys._getframe(), _Rows)
+    before = kept.known if kept.render is render else {}
+    known: dict[str | int, tuple[Any, int, ComponentElement]] = {}
     rows = []
     for index, item in enumerate(read(each)):
         identity = index if key is None else key(item)
         if not isinstance(identity, str | int):
             identity = repr(identity)
-        row = _row(render, item, index if wants_index else None)
-        row.key = identity
+        found = before.get(identity)
+        if (
+            found is not None
+            and found[0] is item
+            and (not wants_index or found[1] == index)
+            and (is_store(item) or _state._is_stable(item))
+        ):
+            row = found[2]
+            known[identity] = found
+        else:
+            row = _row(render, item, index if wants_index else None)
+            row.key = identity
+            known[identity] = (item, index, row)
         rows.append(row)
+    kept.known, kept.render = known, render
     return rows
 
 
@@ -87,7 +115,8 @@ def For(
 
     Parameters
     ----------
-    each : iterable, or a signal, memo or function that gives one
+    each : iterable (such as a list of a store, or one made by `lattice.filter`), or a signal, memo
+        or function that gives one
     render : callable
         ``render(item)`` or ``render(item, index)``: the row. Its body is a component of its own:
         what it reads re-renders this row only, and `lattice.signal` in it belongs to the row.

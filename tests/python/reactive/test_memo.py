@@ -295,3 +295,11 @@ def test_cleanup_of_a_memo_runs_before_it_recomputes() -> None:
     assert log == [0]
     tracked.dispose()
     assert log == [0, 1]
+
+
+def test_a_cached_traceback_of_a_closure_can_be_asked_for_its_variables():
+    zero = lt.signal(0)
+    ratio = lt.memo(lambda: 1 / zero.value)
+    with pytest.raises(ZeroDivisionError) as raised:
+        ratio()
+    assert [entry.frame.f_locals for entry in raised.traceback][-1] == {}

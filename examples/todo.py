@@ -1,51 +1,31 @@
 # SPDX-License-Identifier: MIT
-"""A to-do list with a keyed list and two-way bound fields: lattice run examples/todo.py"""
-
-from typing import NamedTuple
+"""A to-do list in a store, with rows bound to its items: lattice run examples/todo.py"""
 
 import lattice as lt
 from lattice import ui
 
 
-class Item(NamedTuple):
-    id: str
-    title: str
-    done: bool = False
-
-
 @lt.component
 def todo(title: str = "To do"):
-    items = lt.signal(())
+    items = lt.store([])  # reads track per key, writes are ordinary
     draft = lt.signal("")
     is_short = lt.signal(False)
-
-    @lt.memo
-    def shown():
-        return tuple(item for item in items.value if not (is_short.value and item.done))
-
-    @lt.memo
-    def open_count():
-        return sum(not item.done for item in items.value)
+    shown = lt.filter(items, lambda item: not (is_short.value and item["done"]))
 
     def add():
         if draft.value.strip():
-            items.value += (Item(lt.unique_id(), draft.value.strip()),)
+            items.append({"id": lt.unique_id(), "title": draft.value.strip(), "done": False})
             draft.value = ""
 
-    def turn(item):
-        new = item._replace(done=not item.done)
-        items.value = tuple(new if old.id == item.id else old for old in items.value)
-
-    def remove(item):
-        items.value = tuple(old for old in items.value if old.id != item.id)
-
-    def row(item):  # runs again only for the row whose item has changed
+    def row(item):  # item is live: a write to it updates what shows it, and nothing else
         return ui.li(
             ui.label(
-                ui.input(type="checkbox", checked=item.done, on_change=lambda: turn(item)),
-                ui.s(item.title) if item.done else item.title,
+                ui.input(type="checkbox", checked=lt.bind(item, "done")),
+                lambda: ui.s(item["title"]) if item["done"] else item["title"],
             ),
-            ui.button("×", on_click=lambda: remove(item), aria_label=f"Remove {item.title}"),
+            ui.button(
+                "×", on_click=lambda: items.remove(item), aria_label=f"Remove {item['title']}"
+            ),
         )
 
     return ui.main(
@@ -61,7 +41,7 @@ def todo(title: str = "To do"):
             on_submit=add,
         ),
         ui.label(ui.input(type="checkbox", checked=is_short), "Hide what is done"),
-        ui.ul(ui.For(shown, key=lambda item: item.id, render=row)),
-        ui.Show(lambda: not shown(), lambda: ui.p("Nothing to do.")),
-        ui.p(ui.text("{} open", open_count)),
+        ui.ul(ui.For(shown, key=lambda item: item["id"], render=row)),
+        ui.Show(lambda: not shown, lambda: ui.p("Nothing to do.")),
+        ui.p(ui.text("{} open", lambda: sum(not item["done"] for item in items))),
     )

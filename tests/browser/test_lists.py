@@ -257,3 +257,57 @@ def test_a_list_of_2_000_rows_is_filled_turned_and_emptied(serve, open_page):
     assert page.evaluate(numbers) == list(range(1999, -1, -1))
     page.get_by_role("button", name="empty").click()
     expect(page.locator("li")).to_have_count(0)
+
+
+STORE = """
+rows = lt.store([{"id": n, "title": f"row {n}", "done": False} for n in range(10_000)])
+made = []
+@lt.component
+def main():
+    def row(item):
+        made.append(item["id"])
+        return ui.li(ui.input(type="checkbox", checked=lt.bind(item, "done")),
+                     lambda: item["title"], class_={"done": lambda: item["done"]})
+    def append(): rows.append({"id": len(rows), "title": "new", "done": False})
+    def insert(): rows.insert(0, {"id": -1, "title": "first", "done": False})
+    def rename(): rows[5]["title"] = "renamed"
+    def drop(): del rows[3]
+    def show(): print("made", len(made), flush=True)
+    return ui.main(
+        *(ui.button(f.__name__, on_click=f) for f in (append, insert, rename, drop, show)),
+        ui.p(ui.text("{} done", lambda: sum(row["done"] for row in rows))),
+        ui.ul(ui.For(rows, key=lambda item: item["id"], render=row)))
+"""
+
+
+def test_one_change_of_ten_thousand_rows_makes_one_row_and_sends_one_change(
+    serve, open_page, settle
+):
+    server = serve(STORE)
+    sizes: list[int] = []
+    page = open_page(
+        server,
+        before=lambda page: page.on(
+            "websocket",
+            lambda socket: socket.on("framereceived", lambda frame: sizes.append(len(frame))),
+        ),
+    )
+    rows = page.locator("li")
+    expect(rows).to_have_count(10_000)
+    page.get_by_role("button", name="show").click()
+    server.wait_for("made 10000")
+    page.get_by_role("checkbox").first.check()
+    expect(page.locator("p")).to_have_text("1 done")
+    sizes.clear()
+    for name, shown in (("append", "new"), ("insert", "first"), ("rename", "renamed")):
+        page.get_by_role("button", name=name).click()
+        expect(page.get_by_text(shown, exact=True)).to_have_count(1)
+        settle(page)
+    page.get_by_role("button", name="drop").click()
+    expect(rows).to_have_count(10_001)
+    expect(rows.first).to_have_text("first")
+    expect(rows.last).to_have_text("new")
+    expect(rows.nth(3)).to_have_text("row 3")
+    page.get_by_role("button", name="show").click()
+    server.wait_for("made 10002")
+    assert max(sizes) < 200, sizes

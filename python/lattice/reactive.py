@@ -380,7 +380,9 @@ def watch(
     if getattr(type(source), "__lattice_store__", False) is True:
         source = _snapshots_of(source)
     if not callable(source) and not isinstance(source, Signal):
-        raise TypeError(f"what is watched is a signal, a memo, a store or a callable, not {source!r}")
+        raise TypeError(
+            f"what is watched is a signal, a memo, a store or a callable, not {source!r}"
+        )
     _check_callable(function, "watch() calls a function of the new and the old value")
     given = name or getattr(function, "__name__", "").replace("<lambda>", "") or "watch"
     options: dict[str, Any] = {"phase": phase, "priority": priority, "weak": weak, "name": given}

@@ -399,7 +399,10 @@ WRONG: list[Any] = [5, "text", None, Odd(), [1], 2.5]
         (lambda wrong: lt.effect()(wrong), "an effect is made of a function without arguments"),
         (lambda wrong: lt.on_cleanup(wrong), r"on_cleanup\(\) takes a function without arguments"),
         (lambda wrong: lt.in_session(wrong), r"in_session\(\) wraps a function, not"),
-        (lambda wrong: lt.watch(wrong, print), "what is watched is a signal, a memo or a callable"),
+        (
+            lambda wrong: lt.watch(wrong, print),
+            "what is watched is a signal, a memo, a store or a callable",
+        ),
         (lambda wrong: lt.watch(lt.signal(0), wrong), r"watch\(\) calls a function of the new"),
         (lambda wrong: lt.signal(0).update(wrong), "not callable"),
         (lambda wrong: lt.memo(lambda: 1)(wrong), "takes no arguments"),

@@ -110,7 +110,7 @@ def test_use_after_the_end_names_both_places(
 
     def make() -> None:
         node: Any
-        if kind == "signal":
+        if kind == "signal":  # noqa: SIM108 (each assignment gives its node a name)
             node = lt.signal(1)
         else:
             node = lt.memo(lambda: 1)

@@ -54,17 +54,23 @@ ValueClass class_of(PyObject* value) {
   return classify_slowly(reinterpret_cast<PyObject*>(Py_TYPE(value)));
 }
 
-// 1, 0; what raises counts as not equal.
+// What a comparison raises counts as not equal; an interrupt is raised again at the next safe
+// point.
+void drop_raised() {
+  if (PyErr_ExceptionMatches(PyExc_KeyboardInterrupt)) PyErr_SetInterrupt();
+  PyErr_Clear();
+}
+
 int compare(PyObject* a, PyObject* b) {
   const int result = PyObject_RichCompareBool(a, b, Py_EQ);
-  if (result < 0) PyErr_Clear();
+  if (result < 0) drop_raised();
   return result > 0;
 }
 
 int is_unequal_to_itself(PyObject* value) {
   PyObject* result = PyObject_RichCompare(value, value, Py_NE);
   const int answer = result != nullptr ? PyObject_IsTrue(result) : 0;
-  if (answer < 0 || result == nullptr) PyErr_Clear();
+  if (answer < 0 || result == nullptr) drop_raised();
   Py_XDECREF(result);
   return answer > 0;
 }

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import gc
 import logging
+import uuid
 from collections.abc import Callable
 from typing import Any
 
@@ -691,4 +692,193 @@ def test_an_interrupt_in_an_effect_reaches_the_program() -> None:
             pass
     source.value = 2
     assert stop.runs == 3
+    check_the_graph_works()
+
+
+# --- values, names and exceptions with a will of their own
+
+
+def test_a_repr_that_disposes_or_raises() -> None:
+    class Ends:
+        def __repr__(self) -> str:
+            signal.dispose()
+            return "ends"
+
+    class Raises:
+        def __repr__(self) -> str:
+            raise KeyError("repr")
+
+    signal: lt.Signal[Any] = lt.signal(Ends())
+    assert repr(signal) == "<Signal signal=ends>"
+    assert "disposed" in repr(signal)
+    memo = lt.memo(lambda: Raises())
+    memo()
+    for thing in (lt.signal(Raises()), memo):
+        with pytest.raises(KeyError):
+            repr(thing)
+    with pytest.raises(KeyError):
+        lt.memo(Raises())  # type: ignore[call-overload]
+    check_the_graph_works()
+
+
+def test_an_update_function_that_writes_or_disposes_its_signal() -> None:
+    signal = lt.signal(1)
+
+    def write(value: int) -> int:
+        signal.value = 10
+        return value + 1
+
+    signal.update(write)
+    assert signal.value == 2  # the function got 1, and its result is written last
+
+    def end(value: int) -> int:
+        signal.dispose()
+        return 5
+
+    with pytest.raises(lt.DisposedError):
+        signal.update(end)
+    check_the_graph_works()
+
+
+def test_a_class_whose_metaclass_raises_is_compared_by_identity() -> None:
+    class Meta(type):
+        def __hash__(cls) -> int:
+            raise KeyError
+
+        def __eq__(cls, other: object) -> bool:
+            raise KeyError
+
+    class Thing(metaclass=Meta):
+        pass
+
+    first, second = Thing(), Thing()
+    signal = lt.signal(first)
+    effect = lt.effect(lambda: signal.value)
+    signal.value = first
+    signal.value = second
+    assert signal.value is second
+    assert effect.runs == 2
+
+
+def test_values_that_are_deep_circular_or_refuse_to_be_compared() -> None:
+    def nest(depth: int) -> tuple[Any, ...]:
+        value: tuple[Any, ...] = ()
+        for _ in range(depth):
+            value = (value,)
+        return value
+
+    circular: list[Any] = []
+    circular.append(circular)
+
+    class Refuses:
+        def __eq__(self, other: object) -> bool:
+            raise ValueError
+
+        __hash__ = None  # type: ignore[assignment]
+
+    for before, after in [
+        (nest(100_000), nest(100_000)),
+        ((circular,), (circular,)),
+        (Refuses(), Refuses()),
+        ((Refuses(),), (Refuses(),)),
+    ]:
+        signal: lt.Signal[Any] = lt.signal(before)
+        signal.value = after
+        assert signal.peek() is not None
+    check_the_graph_works()
+
+
+def test_exceptions_that_resist_being_kept() -> None:
+    class NotCopied(Exception):
+        def __new__(cls, *args: object) -> NotCopied:
+            raise TypeError("no")
+
+    class NoArgs(Exception):
+        @property
+        def args(self) -> Any:
+            raise KeyError
+
+    class Frozen(Exception):
+        def __setattr__(self, name: str, value: object) -> None:
+            raise KeyError
+
+    own_cause = ValueError("own")
+    own_cause.__cause__ = own_cause
+    first, second = ValueError("first"), ValueError("second")
+    first.__context__, second.__context__ = second, first
+    for error in (Exception.__new__(NotCopied), NoArgs(), Frozen(), own_cause, first):
+
+        @lt.memo
+        def fail(error: Exception = error) -> None:
+            raise error
+
+        for _ in range(3):
+            with pytest.raises(type(error)):
+                fail()
+        assert fail.runs == 1
+        fail.dispose()
+    check_the_graph_works()
+
+
+def test_names_that_are_no_plain_text() -> None:
+    class Name(str):
+        __slots__ = ()
+
+        def __str__(self) -> str:
+            raise KeyError
+
+    for name, shown in [(Name("own"), "own"), ("\udc80", ""), ("a\0b", "a"), ("", "")]:
+        signal = lt.signal(1, name=name)
+        assert signal.name == shown
+        assert "=1>" in repr(signal) or repr(signal) == "<Signal 1>"
+        signal.dispose()
+        with pytest.raises(lt.DisposedError):
+            signal.value  # noqa: B018
+
+
+def test_the_locals_of_a_kept_error_can_be_looked_at() -> None:
+    captured = object()
+
+    @lt.memo
+    def fail() -> None:
+        inner = [captured]
+        raise ValueError((lambda: inner)())
+
+    for _ in range(2):
+        with pytest.raises(ValueError) as caught:
+            fail()
+        traceback = caught.value.__traceback__
+        names = []
+        while traceback is not None:
+            names.append(traceback.tb_frame.f_code.co_name)
+            assert isinstance(dict(traceback.tb_frame.f_locals), dict)
+            traceback = traceback.tb_next
+        assert names[-1] == "fail"
+
+
+def test_effects_that_make_effects_without_end() -> None:
+    made: list[int] = []
+
+    def more() -> None:
+        made.append(1)
+        lt.effect(more)
+
+    effect = lt.effect(more)
+    assert len(made) > 50  # until the interpreter's stack ended, which was logged
+    effect.dispose()
+    check_the_graph_works()
+
+
+def test_an_interrupt_inside_a_comparison_is_not_lost(monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupted(self: uuid.UUID, other: object) -> bool:
+        raise KeyboardInterrupt
+
+    signal = lt.signal(uuid.UUID(int=1))
+    with monkeypatch.context() as patch:
+        patch.setattr(uuid.UUID, "__eq__", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            signal.value = uuid.UUID(int=2)
+            for _ in range(1000):  # raised at a safe point soon after
+                pass
+    assert signal.peek() == uuid.UUID(int=2)
     check_the_graph_works()

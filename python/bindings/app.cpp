@@ -46,15 +46,6 @@ void run_segment(const std::function<void()>& segment) {
   segment();
 }
 
-std::exception_ptr to_exception_ptr(PyObject* exception) {
-  try {
-    raise_again(Py_NewRef(exception));
-    throw nb::python_error();
-  } catch (...) {
-    return std::current_exception();
-  }
-}
-
 // The app's own thread, as the signals of scope="app" see it.
 class PyAppActor final : public AppActor {
  public:

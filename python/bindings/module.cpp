@@ -16,6 +16,9 @@ void bind_async(nanobind::module_& module);
 #ifdef HAVE_BINDING_VDOM
 void bind_vdom(nanobind::module_& module);
 #endif
+#ifdef HAVE_BINDING_UI
+void bind_ui(nanobind::module_& module);
+#endif
 #ifdef HAVE_BINDING_APP
 void bind_app(nanobind::module_& module);
 #endif
@@ -31,6 +34,9 @@ NB_MODULE(_core, module) {
 #endif
 #ifdef HAVE_BINDING_VDOM
   bind_vdom(module);
+#endif
+#ifdef HAVE_BINDING_UI
+  bind_ui(module);
 #endif
 #ifdef HAVE_BINDING_APP
   bind_app(module);

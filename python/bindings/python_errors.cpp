@@ -254,6 +254,10 @@ bool is_transient_error(PyObject* exception) {
   return mark == Py_True;
 }
 
+bool is_not_ready(PyObject* exception) noexcept {
+  return PyErr_GivenExceptionMatches(exception, not_ready_error) != 0;
+}
+
 PyObject* refuse_coroutine(PyObject* coroutine, PyObject* function, const char* cure) {
   PyObject* closed = PyObject_CallMethod(coroutine, "close", nullptr);
   PyErr_Clear();

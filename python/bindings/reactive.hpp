@@ -49,6 +49,8 @@ void set_python_error(std::exception_ptr error) noexcept;
 // One record of the logger "lattice", with the user's own frame first. Takes no reference; clears
 // nothing. `what` is "effect 'log'", "the handler of 'on_click'".
 void log_exception(PyObject* exception, std::string_view what) noexcept;
+// NotReady: a value that is being loaded.
+bool is_not_ready(PyObject* exception) noexcept;
 // What is raised right now, as a normalised exception with its traceback; the indicator is cleared.
 // New reference, null when nothing is raised.
 PyObject* take_raised() noexcept;

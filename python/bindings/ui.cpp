@@ -9,6 +9,7 @@
 #include <utility>
 #include <vector>
 
+#include "lattice/ui/session.hpp"
 #include "reactive.hpp"
 #include "session_state.hpp"
 #include "vdom.hpp"
@@ -29,7 +30,8 @@ struct Faces {
   nb::object bound = nb::module_::import_("lattice._events").attr("Bound");
   nb::object wants_event = nb::module_::import_("lattice._events").attr("wants_event");
   nb::object write_edit = nb::module_::import_("lattice._events").attr("write_edit");
-  nb::object close_coroutine = nb::module_::import_("lattice._events").attr("refuse_coroutine");
+  nb::object refuse_generator = nb::module_::import_("lattice._events").attr("refuse_generator");
+  nb::object start_handler = nb::module_::import_("lattice._async").attr("start_handler");
 };
 
 const Faces& faces() {
@@ -38,6 +40,17 @@ const Faces& faces() {
 }
 
 vdom::VNode lower_into(nb::handle tree, ui::SlotArena& arena);
+
+// What is being loaded is not shown yet: whoever read it is run again when it is there.
+template <class Read>
+nb::object when_ready(Read&& read) {
+  try {
+    return read();
+  } catch (nb::python_error& error) {
+    if (!is_not_ready(error.value().ptr())) throw;
+    return nb::none();
+  }
+}
 
 // ---- Bindings -----------------------------------------------------------------------------------
 
@@ -48,10 +61,12 @@ class PyBinding final : public ui::Binding {
     is_bound_ = nb::isinstance(source_, faces().bound);
   }
 
-  vdom::VNode content(ui::SlotArena& arena) override { return lower_into(read(), arena); }
+  vdom::VNode content(ui::SlotArena& arena) override {
+    return lower_into(when_ready([this] { return read(); }), arena);
+  }
 
   vdom::Value value(std::string_view name) override {
-    nb::object present = read();
+    nb::object present = when_ready([this] { return read(); });
     if (tag_ == "select" && name == "value" && nb::isinstance<nb::list>(present)) {
       return vdom::Value(nb::cast<std::string>(nb::str("\n").attr("join")(present)));
     }
@@ -164,6 +179,37 @@ bool wants_event(nb::handle handler) {
   return code->co_argcount - bound - defaulted > 0;
 }
 
+// What an async handler keeps of its event: until it ends, the session's next event waits.
+class EventHold {
+ public:
+  EventHold(const vdom::ClientEvent& event, bool is_concurrent)
+      : session_(ui::Session::current()),
+        runtime_(&session_->runtime()),
+        node_(event.node),
+        type_(event.type),
+        is_concurrent_(is_concurrent) {}
+
+  void hold() {
+    if (!is_concurrent_) session_->hold_events();
+  }
+  // With the session's runtime current; else the session is gone.
+  void release() {
+    if (!is_concurrent_ && is_here()) session_->release_events();
+  }
+  void fail(nb::handle exception) {
+    if (is_here()) session_->report_handler_error(to_exception_ptr(exception.ptr()), node_, type_);
+  }
+
+ private:
+  bool is_here() const { return Runtime::current_or_null() == runtime_; }
+
+  ui::Session* session_;
+  Runtime* runtime_;
+  uint32_t node_;
+  std::string type_;
+  bool is_concurrent_;
+};
+
 class PyHandler final : public ui::Handler {
  public:
   explicit PyHandler(nb::object handler) : handler_(std::move(handler)) {
@@ -173,14 +219,18 @@ class PyHandler final : public ui::Handler {
     options_.prevent_default = nb::cast<bool>(handler_.attr("prevent_default"));
     options_.stop_propagation = nb::cast<bool>(handler_.attr("stop_propagation"));
     options_.keys = nb::cast<std::vector<std::string>>(handler_.attr("keys"));
+    is_concurrent_ = nb::cast<bool>(handler_.attr("concurrent"));
     handler_ = handler_.attr("handler");
   }
 
   void call(const vdom::ClientEvent& event) override {
     nb::object handler = handler_;
     nb::object result = wants_event(handler) ? handler(to_python(event)) : handler();
-    if (PyCoro_CheckExact(result.ptr()) || PyGen_CheckExact(result.ptr()))
-      faces().close_coroutine(handler, result);
+    if (PyCoro_CheckExact(result.ptr())) {
+      faces().start_handler(handler, result, EventHold(event, is_concurrent_));
+    } else if (PyGen_CheckExact(result.ptr()) || PyAsyncGen_CheckExact(result.ptr())) {
+      faces().refuse_generator(handler, result);
+    }
   }
 
   vdom::ListenOptions options() const override { return options_; }
@@ -188,6 +238,7 @@ class PyHandler final : public ui::Handler {
  private:
   nb::object handler_;
   vdom::ListenOptions options_;
+  bool is_concurrent_ = false;
 };
 
 // ---- Components ---------------------------------------------------------------------------------
@@ -201,7 +252,7 @@ class PyInstance final : public ui::Instance {
     nb::object tree;
     {
       RenderingGuard rendering(nb::cast<std::string>(element_.attr("component").attr("__name__")));
-      tree = element_.attr("_render")(state_);
+      tree = when_ready([this] { return nb::object(element_.attr("_render")(state_)); });
     }
     return lower_into(tree, arena);
   }
@@ -300,6 +351,15 @@ vdom::VNode lower_into(nb::handle tree, ui::SlotArena& arena) {
 
 }  // namespace
 
+std::exception_ptr to_exception_ptr(PyObject* exception) {
+  try {
+    raise_again(Py_NewRef(exception));
+    throw nb::python_error();
+  } catch (...) {
+    return std::current_exception();
+  }
+}
+
 std::unique_ptr<ui::Component> make_component(nb::object element) {
   if (!nb::isinstance(element, faces().component_element)) {
     PyErr_SetString(PyExc_TypeError,
@@ -310,3 +370,11 @@ std::unique_ptr<ui::Component> make_component(nb::object element) {
 }
 
 }  // namespace lattice::python
+
+void bind_ui(nb::module_& module) {
+  using lattice::python::EventHold;
+  nb::class_<EventHold>(module, "EventHold", "The event whose async handler is not over.")
+      .def("hold", &EventHold::hold, "The next event waits, until release().")
+      .def("release", &EventHold::release)
+      .def("fail", &EventHold::fail, nb::arg("exception"), "Shows what the handler raised.");
+}

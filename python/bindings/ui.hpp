@@ -7,6 +7,7 @@
 
 #include <nanobind/nanobind.h>
 
+#include <exception>
 #include <memory>
 
 #include "lattice/ui/slot.hpp"
@@ -15,5 +16,8 @@ namespace lattice::python {
 
 // The slot of a lattice.component.ComponentElement. Throws TypeError for anything else.
 std::unique_ptr<ui::Component> make_component(nanobind::object element);
+
+// For what C++ reports of a Python exception.
+std::exception_ptr to_exception_ptr(PyObject* exception);
 
 }  // namespace lattice::python

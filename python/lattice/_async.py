@@ -33,7 +33,15 @@ from typing import Any, Generic, Literal, Protocol, TypeVar, cast, overload
 from lattice import _core, _state
 from lattice._coroutine import CoroutineRun, NoLoop, Outcome, current_run, find_host
 
-__all__ = ["AsyncMemo", "Track", "async_memo", "flush_policy", "is_async", "make_async_effect"]
+__all__ = [
+    "AsyncMemo",
+    "Track",
+    "async_memo",
+    "flush_policy",
+    "is_async",
+    "make_async_effect",
+    "start_handler",
+]
 
 T = TypeVar("T")
 T_co = TypeVar("T_co", covariant=True)
@@ -657,6 +665,44 @@ def make_async_effect(
         kept._replace(*cast("AsyncEffect", kept.__wrapped__).renewed(function))
 
     return create, update
+
+
+# --- async handlers of events
+
+
+def start_handler(
+    handler: Callable[..., Any], coroutine: Coroutine[Any, Any, Any], event: _core.EventHold
+) -> None:
+    """Begins the coroutine that a handler gave, in its session; raises what its first step raises.
+
+    Until its end the next event waits, unless `event` was declared concurrent.
+    """
+    name = getattr(handler, "__qualname__", repr(handler)).rpartition("<locals>.")[2]
+    try:
+        host = find_host(f"the handler {name!r}")
+    except _core.AccessError:
+        coroutine.close()
+        raise
+    lifetime = _core.Scope()  # the session's end cancels; the handler's end forgets that
+
+    def finished(run: CoroutineRun) -> None:
+        if run.has_awaited:
+            lifetime.dispose()
+            event.release()
+            if run.outcome in (Outcome.ERROR, Outcome.NOT_READY):
+                event.fail(run.result)
+                run.result = None
+
+    run = CoroutineRun(host, coroutine, name, finished)
+    with lifetime:
+        _core.on_cleanup(run.cancel)
+    run.begin()
+    if run.outcome is Outcome.PENDING:
+        event.hold()
+        return
+    lifetime.dispose()
+    if run.outcome in (Outcome.ERROR, Outcome.NOT_READY):
+        raise run.result
 
 
 # --- flushing

@@ -85,6 +85,7 @@ class Listener:
     """A handler with options. Made by `on`."""
 
     __slots__ = (
+        "concurrent",
         "debounce_ms",
         "handler",
         "keys",
@@ -101,7 +102,9 @@ class Listener:
         keys: tuple[str, ...],
         prevent_default: bool,
         stop_propagation: bool,
+        concurrent: bool = False,
     ) -> None:
+        self.concurrent = concurrent
         self.handler = handler
         self.debounce_ms = debounce_ms
         self.throttle_ms = throttle_ms
@@ -121,13 +124,16 @@ def on(
     keys: Sequence[str] = (),
     prevent_default: bool = False,
     stop_propagation: bool = False,
+    concurrent: bool = False,
 ) -> Listener:
     """A handler with options, to be passed as an ``on_*`` attribute.
 
     Parameters
     ----------
     handler : callable
-        Gets the `Event` when it has a required positional parameter, else nothing.
+        Gets the `Event` when it has a required positional parameter, else nothing. It may be an
+        ``async def``: each of its steps is one update of the page, and the page's next event waits
+        for its end.
     debounce : float, optional
         Seconds without another such event before this one is sent.
     throttle : float, optional
@@ -136,6 +142,8 @@ def on(
         Only these keys, by ``KeyboardEvent.key``: ``("Enter", "Escape")``.
     prevent_default, stop_propagation : bool
         As in the DOM.
+    concurrent : bool
+        Of an async handler: the page's next event does not wait for its end.
 
     Raises
     ------
@@ -155,7 +163,9 @@ def on(
         if seconds is not None and not 0 <= seconds <= 3600:
             raise ValueError(f"{name} is in seconds, from 0 to 3600, not {seconds!r}")
         times.append(round((seconds or 0) * 1000))
-    return Listener(handler, times[0], times[1], tuple(keys), prevent_default, stop_propagation)
+    return Listener(
+        handler, times[0], times[1], tuple(keys), prevent_default, stop_propagation, concurrent
+    )
 
 
 _NO_KEY = object()
@@ -320,13 +330,9 @@ def _parse(text: str, input_type: str, kind: type | None) -> Any:
     return int(text) if text.lstrip("+-").isdigit() else int(number)
 
 
-def refuse_coroutine(handler: Callable[..., Any], coroutine: Any) -> None:
-    """Says that a handler was an async function or a generator, which nothing would run."""
-    coroutine.close()
+def refuse_generator(handler: Callable[..., Any], generator: Any) -> None:
+    """Says that a handler was a generator, which nothing would run."""
+    if inspect.isgenerator(generator):
+        generator.close()
     name = getattr(handler, "__qualname__", repr(handler))
-    if inspect.isgenerator(coroutine):
-        raise TypeError(f"the handler {name} is a generator (it has a yield); nothing would run it")
-    raise TypeError(
-        f"the handler {name} is an async function; handlers are plain functions for now. Sessions "
-        "run on threads of their own, so a handler may block without stalling anybody else."
-    )
+    raise TypeError(f"the handler {name} is a generator (it has a yield); nothing would run it")

@@ -50,6 +50,9 @@ class HostedSession {
   virtual Result<void> receive(std::span<const uint8_t> frame) = 0;
   // Its mailbox was woken by the factory's `wake`.
   virtual void drain() = 0;
+  // Whether the handler of an event is not over yet, although its segment is (it awaits something):
+  // the frames that follow wait. Asked after receive() and drain().
+  virtual bool is_waiting() const { return false; }
   // The last call before destruction.
   virtual void close() = 0;
 

@@ -36,6 +36,7 @@ class UiHostedSession final : public HostedSession {
   uint16_t close_code() const override { return session_.close_code(); }
   uint64_t dropped_events() const override { return session_.counters().events_dropped; }
   void drain() override { session_.drain(); }
+  bool is_waiting() const override { return session_.is_waiting(); }
 
   void close() override {
     session_.close();

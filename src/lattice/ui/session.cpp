@@ -289,6 +289,11 @@ void Session::report_error(std::exception_ptr error, LiveNode* node, std::string
   if (place != nullptr) untracked([&] { tree_.show_error(*place, std::move(shown)); });
 }
 
+void Session::report_handler_error(std::exception_ptr error, uint32_t node_id,
+                                   std::string_view where) {
+  report_error(error, tree_.find_listening(node_id), where);
+}
+
 void Session::report_effect_error(std::exception_ptr error, reactive::NodeHandle effect,
                                   std::string_view where) {
   report_error(error, tree_.find_component(effect), where);

@@ -73,8 +73,18 @@ class Session final : private LiveTreeHost {
 
   void set_title(std::string title);
 
+  // A handler goes on after its segment: until it is released as often, the next event waits.
+  void hold_events() { ++events_held_; }
+  void release_events() {
+    LATTICE_ASSERT(events_held_ > 0);
+    --events_held_;
+  }
+  bool is_waiting() const { return events_held_ > 0; }
+
   // Shows an error of user code that belongs to `node` (null: to the page), and logs it.
   void report_error(std::exception_ptr error, LiveNode* node, std::string_view where);
+  // The same for the handler of an event at a node that may be gone.
+  void report_handler_error(std::exception_ptr error, uint32_t node_id, std::string_view where);
   // The same for an effect of user code: shown where the component is that made it.
   void report_effect_error(std::exception_ptr error, reactive::NodeHandle effect,
                            std::string_view where);
@@ -116,6 +126,7 @@ class Session final : private LiveTreeHost {
   bool in_segment_ = false;
   bool closed_ = false;
   uint16_t close_code_ = 1002;
+  uint32_t events_held_ = 0;
   uint64_t sent_seq_ = 0;
   uint64_t client_seq_ = 0;
   Counters counters_;

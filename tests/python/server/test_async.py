@@ -442,3 +442,204 @@ def test_after_the_stop_nothing_starts(serve):
     loop.stop()
     with pytest.raises(lt.AccessError, match="the app is stopping"):
         loop.loop()
+
+
+# --- async handlers
+
+
+def test_an_async_handler_updates_the_page_at_each_step(serve):
+    seen = []
+
+    @lt.component
+    def page():
+        state = lt.signal("idle")
+
+        async def save(event):
+            state.value = f"saving after {event.type}"
+            seen.append((threading.current_thread().name, lt.session() is not None))
+            await asyncio.sleep(0.03)
+            state.value = "half"
+            await asyncio.sleep(0.03)
+            state.value = "saved"
+
+        return ui.div(ui.p(state), ui.button("save", on_click=save))
+
+    page = serve(page)()
+    frames = page.frames
+    page.click("save")
+    page.shows("saving after click")
+    page.shows("half")
+    page.shows("saved")
+    assert page.frames == frames + 3
+    assert seen == [("lattice asyncio", True)]
+
+
+def test_the_next_event_waits_for_an_async_handler(serve):
+    @lt.component
+    def page():
+        log = lt.signal("")
+
+        async def slow():
+            log.value += "("
+            await asyncio.sleep(0.05)
+            log.value += ")"
+
+        def quick():
+            log.value += "."
+
+        return ui.div(
+            ui.p(log),
+            ui.button("slow", on_click=slow),
+            ui.button("quick", on_click=quick),
+            ui.button("both", on_click=lt.on(slow, concurrent=True)),
+            ui.button("lambda", on_click=lambda: slow()),
+        )
+
+    visit = serve(page)
+    page = visit()
+    for name in ("slow", "quick", "slow", "lambda", "quick"):
+        page.click(name)
+    page.shows("().()().")
+    other = visit()
+    for name in ("both", "quick", "both", "quick"):
+        other.click(name)
+    other.shows("(.(.))")
+
+
+def test_other_sessions_do_not_wait(serve):
+    @lt.component
+    def page():
+        log = lt.signal("-")
+
+        async def slow():
+            log.value = "begun"
+            await asyncio.sleep(1000)
+
+        return ui.div(
+            ui.p(log),
+            ui.button("slow", on_click=slow),
+            ui.button("quick", on_click=lambda: setattr(log, "value", "quick")),
+        )
+
+    visit = serve(page)
+    first, second = visit(), visit()
+    first.click("slow")
+    first.shows("begun")
+    first.click("quick")
+    second.click("quick")
+    second.shows("quick", seconds=5)
+    first.settle()
+    assert "begun" in first.text
+
+
+@pytest.mark.parametrize("waits", [0, 1])
+def test_what_an_async_handler_raises_is_shown_at_its_place(serve, waits):
+    @lt.component
+    def page():
+        count = lt.signal(0)
+
+        async def fail():
+            for _ in range(waits):
+                await asyncio.sleep(0)
+            raise ValueError("cannot save")
+
+        return ui.div(
+            ui.p(count),
+            ui.button("fail", on_click=fail),
+            ui.button("more", on_click=lambda: setattr(count, "value", count.value + 1)),
+        )
+
+    page = serve(page)()
+    page.click("fail")
+    page.wait_until(lambda: page.errors)
+    ((node, shown),) = page.errors.items()
+    assert node == page.find("button", "fail").id
+    assert "ValueError: cannot save" in shown
+    assert "in fail: raise ValueError" in shown
+    page.click("more")
+    page.shows("1")
+
+
+def test_the_end_of_the_session_cancels_its_handlers(serve):
+    events = []
+
+    @lt.component
+    def page():
+        state = lt.signal("-")
+
+        async def work():
+            state.value = "working"
+            try:
+                await asyncio.sleep(1000)
+            except asyncio.CancelledError:
+                events.append("cancelled")
+                raise
+
+        return ui.div(ui.p(state), ui.button("work", on_click=work))
+
+    visit = serve(page)
+    page = visit()
+    page.click("work")
+    page.shows("working")
+    page.close()
+    deadline = time.monotonic() + 10
+    while not events and time.monotonic() < deadline:
+        time.sleep(0.01)
+    assert events == ["cancelled"]
+
+
+def test_more_events_than_the_socket_takes_at_once_wait_in_order(serve):
+    @lt.component
+    def page():
+        log = lt.signal(0)
+
+        async def slow():
+            await asyncio.sleep(0.2)
+            log.value = 1
+
+        def quick():
+            log.value = log.value * 2 % 1_000_003
+
+        return ui.div(
+            ui.p(log), ui.button("slow", on_click=slow), ui.button("quick", on_click=quick)
+        )
+
+    page = serve(page)()
+    page.click("slow")
+    for _ in range(300):
+        page.click("quick")
+    page.shows(str(pow(2, 300, 1_000_003)))
+
+
+# --- not ready
+
+
+def test_what_is_not_ready_is_not_shown_yet(serve):
+    @lt.component
+    def part():
+        @lt.async_memo
+        async def title():
+            await asyncio.sleep(0.02)
+            return "Part"
+
+        return ui.h2(title.value.upper())  # the body runs again when it is there
+
+    @lt.component
+    def page():
+        @lt.async_memo
+        async def name():
+            await asyncio.sleep(0.02)
+            return "Ada"
+
+        return ui.div(
+            ui.p("hello ", name),
+            ui.p(lambda: f"{len(name.value)} letters", title=lambda: name.value),
+            part(),
+        )
+
+    page = serve(page)()
+    assert "<p>hello " in page.html
+    assert "lattice-error" not in page.html
+    page.shows("hello Ada3 lettersPART")
+    assert page.find("p", "3 letters").attributes["title"] == "Ada"
+    assert page.errors == {}

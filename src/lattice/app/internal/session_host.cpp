@@ -94,6 +94,19 @@ void SessionHost::deliver(std::vector<uint8_t> frame) {
 
 void SessionHost::receive(std::vector<uint8_t> frame) {
   if (!session_ || !sink_) return;
+  waiting_.push_back(std::move(frame));
+  receive_waiting();
+}
+
+void SessionHost::receive_waiting() {
+  while (!waiting_.empty() && session_ && sink_ && !session_->is_waiting()) {
+    const std::vector<uint8_t> frame = std::move(waiting_.front());
+    waiting_.pop_front();
+    receive_now(frame);
+  }
+}
+
+void SessionHost::receive_now(const std::vector<uint8_t>& frame) {
   // Consumed whatever becomes of it, so that an exception does not stop the socket's reading.
   struct Consumed {
     net::MessageSink& sink;
@@ -123,6 +136,7 @@ void SessionHost::wake() {
     if (!self->session_) return;
     self->session_->drain();
     self->count_dropped_events();
+    self->receive_waiting();
   });
 }
 
@@ -141,6 +155,7 @@ void SessionHost::dispose(std::function<void()> disposed) {
 
 void SessionHost::end_session() {
   sink_.reset();
+  waiting_.clear();
   std::unique_ptr<HostedSession> session = std::move(session_);
   if (session) session->close();
 }

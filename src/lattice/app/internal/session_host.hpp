@@ -7,6 +7,7 @@
 
 #include <atomic>
 #include <cstdint>
+#include <deque>
 #include <functional>
 #include <memory>
 #include <string>
@@ -61,6 +62,8 @@ class SessionHost : public std::enable_shared_from_this<SessionHost> {
  private:
   void create_and_paint(const PaintedCallback& painted);
   void receive(std::vector<uint8_t> frame);
+  void receive_waiting();
+  void receive_now(const std::vector<uint8_t>& frame);
   void count_dropped_events();
   void end_session();
 
@@ -74,6 +77,8 @@ class SessionHost : public std::enable_shared_from_this<SessionHost> {
   std::unique_ptr<const SessionRequest> request_;  // until the session is made: headers are large
   std::unique_ptr<HostedSession> session_;
   std::shared_ptr<net::MessageSink> sink_;
+  // Received while a handler was not over; the socket's credit bounds them.
+  std::deque<std::vector<uint8_t>> waiting_;
   bool has_failed_ = false;
   uint64_t dropped_events_ = 0;
 };

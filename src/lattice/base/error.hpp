@@ -23,6 +23,13 @@ class CycleError : public Error {
   using Error::Error;
 };
 
+// Memos compute one another deeper than the stack can grow. They stay stale: read in an order that
+// begins with the sources, each is computed.
+class NestingError : public Error {
+ public:
+  using Error::Error;
+};
+
 // A handle outlived what it points to.
 class DisposedError : public Error {
  public:

@@ -7,6 +7,7 @@
 #include <mutex>
 
 #include "lattice/reactive/recorder.hpp"
+#include "lattice/reactive/side_stack.hpp"
 
 namespace lattice::reactive {
 
@@ -391,8 +392,7 @@ bool Graph::check_dirty(Computation* sub) noexcept {
   }
 }
 
-void Graph::clean(Computation* memo) {
-  if (memo->flags & (kRunning | kChecking)) throw_cycle(memo);
+inline void Graph::refresh(Computation* memo) noexcept {
   ++walks_;
   if ((memo->flags & kDirty) || check_dirty(memo)) {
     if (update(memo)) promote(memo);
@@ -400,7 +400,23 @@ void Graph::clean(Computation* memo) {
     memo->flags &= static_cast<Flags>(~kPending);
   }
   end_walk();
+}
+
+void Graph::clean(Computation* memo) {
+  if (memo->flags & (kRunning | kChecking)) throw_cycle(memo);
+  if (stack_is_low()) [[unlikely]] {
+    refresh_deep(memo);
+  } else {
+    refresh(memo);
+  }
   if (frame_ == &outermost_) settle();
+}
+
+// Memos that are read for the first time compute one another recursively, through user code.
+[[gnu::noinline]] void Graph::refresh_deep(Computation* memo) {
+  stack_left();  // on a thread's first call its stack is yet to be measured
+  if (!stack_is_low()) return refresh(memo);
+  if (!on_side_stack([this, memo]() noexcept { refresh(memo); })) throw_nesting(memo);
 }
 
 void Graph::throw_cycle(const Computation* memo) const {
@@ -422,12 +438,36 @@ void Graph::throw_cycle(const Computation* memo) const {
   std::reverse(path.begin(), path.end());
   Index start = index_of(memo);
   auto from = std::find(path.rbegin(), path.rend(), start);
-  std::string message = "cycle: ";
-  for (auto at_node = from == path.rend() ? path.begin() : from.base() - 1; at_node != path.end();
-       ++at_node) {
-    message += std::string(name_of(at<Node>(*at_node))) + " -> ";
+  if (from != path.rend()) path.erase(path.begin(), from.base() - 1);
+  path.push_back(start);
+  throw CycleError("cycle: " + join_names(path));
+}
+
+void Graph::throw_nesting(const Computation* memo) const {
+  std::vector<Index> path{index_of(memo)};
+  for (const Frame* frame = frame_; frame->node != nullptr; frame = frame->outer) {
+    path.push_back(index_of(frame->node));
   }
-  throw CycleError(message + name_of(memo));
+  std::reverse(path.begin(), path.end());
+  throw NestingError("no stack left for " + std::to_string(path.size()) +
+                     " memos that compute one another: " + join_names(path) +
+                     ". Read those at the end of the chain first.");
+}
+
+// "a -> b -> c", of a long path only both ends.
+std::string Graph::join_names(const std::vector<Index>& path) const {
+  constexpr size_t kEndShown = 8;
+  std::string text;
+  for (size_t i = 0; i < path.size(); ++i) {
+    if (!text.empty()) text += " -> ";
+    if (i == kEndShown && path.size() > 2 * kEndShown + 1) {
+      const size_t left_out = path.size() - 2 * kEndShown;
+      text += "... (" + std::to_string(left_out) + " more) ... -> ";
+      i += left_out;
+    }
+    text += name_of(at<Node>(path[i]));
+  }
+  return text;
 }
 
 }  // namespace lattice::reactive

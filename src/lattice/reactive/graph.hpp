@@ -367,7 +367,11 @@ class Graph {
   void promote_others(const Node* source, const Link* link) noexcept;
   bool is_current_link(const Link* link) const noexcept;
   bool update(Node* node) noexcept { return node_updates[node->type](*this, node); }
+  void refresh(Computation* memo) noexcept;
+  void refresh_deep(Computation* memo);
   [[noreturn]] void throw_cycle(const Computation* memo) const;
+  [[noreturn]] void throw_nesting(const Computation* memo) const;
+  std::string join_names(const std::vector<Index>& path) const;
 
   // ownership.cpp
   void adopt(Node* node) noexcept;

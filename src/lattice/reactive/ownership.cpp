@@ -6,7 +6,10 @@
 // unlinked, or a walk is in progress; whichever of these ends last releases it.
 #include "lattice/reactive/graph.hpp"
 
+#include <cxxabi.h>
+
 #include <cstdio>
+#include <typeinfo>
 #include <utility>
 
 #include "lattice/reactive/recorder.hpp"
@@ -214,6 +217,9 @@ const char* Graph::name_of(const Node* node) const noexcept {
 void Graph::set_error(Node* node, std::exception_ptr error) {
   extra_of(node).error = std::move(error);
   node->flags |= kError;
+  // A lack of stack says nothing about the node: the next reader tries again.
+  const std::type_info* type = abi::__cxa_current_exception_type();
+  if (type != nullptr && *type == typeid(NestingError)) node->flags |= kDirty;
 }
 
 void Graph::clear_error(Node* node) noexcept {

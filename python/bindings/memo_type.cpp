@@ -4,9 +4,10 @@
 // The function runs in update_memo, called by the graph; its result, or what it raised, is kept in
 // the object. An exception is raised to every reader as a copy with the traceback that the function
 // left, so that readers neither lengthen the cached one nor are kept alive by it.
-#include <algorithm>
+#include <unordered_set>
 
 #include "reactive_node.hpp"
+#include "recursion.hpp"
 
 namespace lattice::python {
 
@@ -14,28 +15,6 @@ namespace {
 
 constexpr Flags kNotPlain = reactive::kDirty | reactive::kPending | reactive::kRunning |
                             reactive::kChecking | reactive::kError;
-
-// Gives the graph the Python names of all nodes that the message of a CycleError may mention.
-void name_cycle(Graph& graph, Computation* start) {
-  std::vector<Computation*> todo{start};
-  std::vector<Index> seen;
-  while (!todo.empty() && seen.size() < 10'000) {
-    Computation* node = todo.back();
-    todo.pop_back();
-    const Index index = reactive::index_of(node);
-    if (std::find(seen.begin(), seen.end(), index) != seen.end()) continue;
-    seen.push_back(index);
-    NodeObject* self = object_of(node);
-    if (self != nullptr) {
-      const std::string name = display_name(self);
-      graph.name_node(node, name.empty() ? "?" : name);
-    }
-    for (Index at = node->deps; at != 0; at = reactive::at<Link>(at)->next_dep) {
-      Node* dep = reactive::at<Node>(reactive::at<Link>(at)->dep);
-      if (is_python_computation(dep)) todo.push_back(static_cast<Computation*>(dep));
-    }
-  }
-}
 
 // The memos and effects whose functions run on this thread, innermost first.
 struct RunningCallback {
@@ -54,6 +33,51 @@ struct CallbackScope : RunningCallback {
     --thread_face.callbacks;
   }
 };
+
+// Gives the graph the Python names of what the message of a CycleError may mention: what runs, and
+// what its walks may have come by.
+void name_cycle(Graph& graph, Computation* start) {
+  constexpr size_t kNamedMax = 10'000;
+  std::vector<Computation*> todo{start};
+  for (RunningCallback* at = running; at != nullptr; at = at->outer) todo.push_back(at->node);
+  std::unordered_set<Computation*> seen;
+  while (!todo.empty() && seen.size() < kNamedMax) {
+    Computation* node = todo.back();
+    todo.pop_back();
+    if (!seen.insert(node).second) continue;
+    if (NodeObject* self = object_of(node)) {
+      const std::string name = display_name(self);
+      graph.name_node(node, name.empty() ? "?" : name);
+    }
+    for (Index at = node->deps; at != 0; at = reactive::at<Link>(at)->next_dep) {
+      Node* dep = reactive::at<Node>(reactive::at<Link>(at)->dep);
+      if (is_python_computation(dep)) todo.push_back(static_cast<Computation*>(dep));
+    }
+  }
+}
+
+// Memos compute one another kNestedRunsMax deep. Nothing is cached: read from the other end, each
+// has its value.
+PyObject* raise_nesting(NodeObject* self) {
+  constexpr size_t kEndShown = 4;
+  std::vector<NodeObject*> chain{self};
+  for (RunningCallback* at = running; at != nullptr; at = at->outer) {
+    if (at->node->self != nullptr) chain.push_back(at->node->self);
+  }
+  std::string names;
+  for (size_t i = 0; i < chain.size(); ++i) {
+    if (i == kEndShown && chain.size() > 2 * kEndShown) {
+      i = chain.size() - kEndShown;
+      names += " -> ...";
+    }
+    names += (names.empty() ? "" : " -> ") + quoted_name(chain[chain.size() - 1 - i]);
+  }
+  return raise_error(PyExc_RecursionError,
+                     std::to_string(chain.size()) +
+                         " memos compute one another, which is too deep: " + names +
+                         ". None was changed; read them from the far end of the chain on, a few "
+                         "thousand at a time.");
+}
 
 // Whether the new value, or the end of an error, is news to readers. -1: the equality function
 // raised.
@@ -102,7 +126,7 @@ Outcome run_memo(NodeObject* self, ComputationNode* node, RunFrame& frame) {
   PyObject* value = nullptr;
   {
     CallbackScope scope(node);
-    value = PyObject_CallNoArgs(function);
+    value = thread_face.callbacks == 1 ? PyObject_CallNoArgs(function) : call_nested(function);
   }
   if (is_coroutine(value)) [[unlikely]]
     value = refuse_coroutine(value, function, "make it with @lt.async_memo");
@@ -182,9 +206,9 @@ PyObject* memo_read_here(NodeObject* self, Graph& graph, bool tracked) {
   auto* node = static_cast<ComputationNode*>(self->node);
   if (reactive::needs_clean(node)) {
     if (node->flags & (reactive::kRunning | reactive::kChecking)) {
-      for (RunningCallback* at = running; at != nullptr; at = at->outer)
-        name_cycle(graph, at->node);
       name_cycle(graph, node);
+    } else if (thread_face.callbacks > kNestedRunsMax) [[unlikely]] {
+      return raise_nesting(self);
     }
     Py_INCREF(as_object(self));
     const int failed = guarded(-1, [&] {

@@ -20,16 +20,51 @@ void discard_later(PyObject* object) {
   ++face.trash_count;
 }
 
-void empty_trash() noexcept {
+namespace {
+
+void empty_trash_to(size_t count) noexcept {
   SavedError saved;
   ThreadFace& face = thread_face;
-  while (face.trash_count != 0) {
+  while (face.trash_count > count) {
     PyObject* object = face.trash->back();
     face.trash->pop_back();
     --face.trash_count;
     Py_DECREF(object);
   }
 }
+
+// A memo keeps the one before it, as source and in its function's closure: the end of a chain would
+// be a recursion as deep as the chain is long. Below a few levels references wait in the trash
+// until the outermost deallocation is done with its own.
+class Deallocation {
+ public:
+  Deallocation() noexcept : trash_before_(thread_face.trash_count) { ++thread_face.deallocations; }
+  ~Deallocation() {
+    if (thread_face.deallocations == 1 && thread_face.trash_count > trash_before_) {
+      empty_trash_to(trash_before_);
+    }
+    --thread_face.deallocations;
+  }
+  Deallocation(const Deallocation&) = delete;
+  Deallocation& operator=(const Deallocation&) = delete;
+
+ private:
+  size_t trash_before_;
+};
+
+void drop(PyObject* object) noexcept {
+  constexpr uint32_t kNestedMax = 20;
+  if (object == nullptr) return;
+  if (thread_face.deallocations < kNestedMax || Py_REFCNT(object) > 1) {
+    Py_DECREF(object);
+  } else {
+    discard_later(object);
+  }
+}
+
+}  // namespace
+
+void empty_trash() noexcept { empty_trash_to(0); }
 
 // --- creation
 
@@ -182,8 +217,8 @@ void drop_content(NodeObject* self, bool keep_function) {
   Extra* extra = self->extra;
   PyObject* error = extra != nullptr ? std::exchange(extra->error, nullptr) : nullptr;
   PyObject* traceback = extra != nullptr ? std::exchange(extra->traceback, nullptr) : nullptr;
-  for (NodeObject* source : held) Py_DECREF(as_object(source));
-  for (PyObject* object : {pending, value, function, error, traceback}) Py_XDECREF(object);
+  for (NodeObject* source : held) drop(as_object(source));
+  for (PyObject* object : {pending, value, function, error, traceback}) drop(object);
 }
 
 }  // namespace
@@ -250,10 +285,10 @@ int node_traverse(PyObject* object, visitproc visit, void* arg) {
 
 int node_clear(PyObject* object) {
   NodeObject* self = as_node(object);
-  for (NodeObject* source : std::exchange(self->held, {})) Py_DECREF(as_object(source));
-  Py_CLEAR(self->value);
-  Py_CLEAR(self->pending);
-  Py_CLEAR(self->function);
+  for (NodeObject* source : std::exchange(self->held, {})) drop(as_object(source));
+  drop(std::exchange(self->value, nullptr));
+  drop(std::exchange(self->pending, nullptr));
+  drop(std::exchange(self->function, nullptr));
   if (self->extra == nullptr) return 0;
   Py_CLEAR(self->extra->equals);
   Py_CLEAR(self->extra->error);
@@ -304,6 +339,7 @@ void leave_graph(NodeObject* self) {
 }  // namespace
 
 void node_dealloc(PyObject* object) {
+  Deallocation deallocation;
   NodeObject* self = as_node(object);
   const bool has_children = self->extra != nullptr && !self->extra->children.empty();
   if (self->node != nullptr && (has_children || self->kind == NodeKind::Memo)) {

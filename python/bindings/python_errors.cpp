@@ -36,6 +36,8 @@ void set_native_error(std::exception_ptr error) {
     PyErr_SetString(access_error, known.what());
   } catch (const DecodeError& known) {
     PyErr_SetString(decode_error, known.what());
+  } catch (const NestingError& known) {
+    PyErr_SetString(PyExc_RecursionError, known.what());
   } catch (const Error& known) {
     PyErr_SetString(lattice_error, known.what());
   } catch (nanobind::python_error& known) {
@@ -184,13 +186,20 @@ PyCodeObject* without_closure(PyCodeObject* code) {
   return reinterpret_cast<PyCodeObject*>(copy);
 }
 
+// Made by detached_traceback: its frame has no caller and never came to the line of the entry. (A
+// version of Python may pretend that a new frame ran its first instruction.)
+bool is_detached(PyTracebackObject* entry) {
+  PyFrameObject* back = PyFrame_GetBack(entry->tb_frame);
+  Py_XDECREF(back);
+  return back == nullptr && PyFrame_GetLasti(entry->tb_frame) != entry->tb_lasti;
+}
+
 // The same lines, on frames of their own: without local variables and without callers, whom a real
 // frame would keep alive.
 PyObject* detached_traceback(PyObject* traceback) {
   if (traceback == nullptr || !PyTraceBack_Check(traceback)) return nullptr;
   auto* entry = reinterpret_cast<PyTracebackObject*>(traceback);
-  if (PyFrame_GetLasti(entry->tb_frame) < 0)
-    return Py_NewRef(traceback);  // never ran: detached before
+  if (is_detached(entry)) return Py_NewRef(traceback);  // and so is all that follows
   PyObject* next = detached_traceback(reinterpret_cast<PyObject*>(entry->tb_next));
   PyCodeObject* code = PyFrame_GetCode(entry->tb_frame);
   PyObject* globals =

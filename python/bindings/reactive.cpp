@@ -8,7 +8,9 @@
 #include <optional>
 
 #include "extents.hpp"
+#include "lattice/reactive/side_stack.hpp"
 #include "reactive_node.hpp"
+#include "recursion.hpp"
 
 namespace nb = nanobind;
 
@@ -233,6 +235,7 @@ void bind_reactive(nb::module_& module) {
   using namespace lattice::python;
   value_name = PyUnicode_InternFromString("value");
   check(init_errors(module.ptr()));
+  if (!RecursionBudget::kIsRestorable) lattice::reactive::forbid_side_stacks();
   register_node_types();
   register_sentinel_type();
   add_type(module, "Signal", types.signal, make_signal_type());

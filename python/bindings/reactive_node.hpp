@@ -155,6 +155,7 @@ struct ThreadFace {
   uint32_t loading = 0;
   bool is_event_loop = false;  // of a served app: state is used here in sessions only
   Index late_reader = 0;       // whose coroutine runs a step after an await; see AsyncRun
+  uint32_t deallocations = 0;  // nested ones
   size_t trash_count = 0;
   std::vector<PyObject*>* trash = nullptr;  // see discard(); made once, never freed
 };

@@ -193,17 +193,20 @@ def test_the_traceback_ends_in_the_memos_function() -> None:
 
 
 def test_running_out_of_stack_is_not_cached() -> None:
-    previous: Any = lt.signal(0)
-    for _ in range(3000):
-        previous = lt.memo(lambda source=previous: source.value + 1)
-    with pytest.raises(RecursionError):
-        previous()
     limit = sys.getrecursionlimit()
-    shallow: Any = lt.signal(0)
-    for _ in range(50):
-        shallow = lt.memo(lambda source=shallow: source.value + 1)
-    assert shallow() == 50
-    assert sys.getrecursionlimit() == limit
+
+    def depth(n: int) -> int:
+        return 0 if n == 0 else 1 + depth(n - 1)
+
+    deep = lt.memo(lambda: depth(limit))
+    with pytest.raises(RecursionError):
+        deep()
+    try:
+        sys.setrecursionlimit(limit * 2)
+        assert deep() == limit
+    finally:
+        sys.setrecursionlimit(limit)
+    assert deep.runs == 2
 
 
 def test_a_cycle_error_names_the_path() -> None:

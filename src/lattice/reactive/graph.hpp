@@ -319,11 +319,21 @@ class Graph {
   std::exception_ptr error_of(const Node* node) const;
   void set_node_error_handler(Node* node, std::function<void(std::exception_ptr)> handler);
   void set_error_handler(ErrorHandler handler) { error_handler_ = std::move(handler); }
-  // To the node's own handler, else the graph's, else stderr.
+  // To the node's own handler, else that of an owner above it (boundary.hpp; without a node: above
+  // what is current), else the graph's, else stderr.
   void report(const Node* node, std::exception_ptr error) noexcept;
 
   // Null unless runs of this graph are, or were, recorded.
   inspect::Recorder* recorder() const noexcept { return recorder_.get(); }
+
+  // The first part of report(). False when none has taken it; `error` is then what the last threw.
+  bool handle_error(const Node* node, std::exception_ptr& error) noexcept;
+
+  // --- context (context.hpp)
+  void provide(uint64_t key, std::shared_ptr<void> value);
+  // From the current owner upwards; null when nobody has provided it.
+  const void* find_provided(uint64_t key) const noexcept;
+  void withdraw(Node* owner, uint64_t key) noexcept;
 
   Context& context() noexcept { return frame_->context; }
   Frame* frame() noexcept { return frame_; }
@@ -346,6 +356,7 @@ class Graph {
     std::string name;
     std::exception_ptr error;
     std::function<void(std::exception_ptr)> on_error;
+    std::vector<std::pair<uint64_t, std::shared_ptr<void>>> provided;
   };
 
   // graph.cpp

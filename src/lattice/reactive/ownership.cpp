@@ -240,10 +240,8 @@ void Graph::report(const Node* node, std::exception_ptr error) noexcept {
   Context saved = context();
   context().observer = 0;
   try {
-    auto found = node ? extras_.find(index_of(node)) : extras_.end();
-    if (found != extras_.end() && found->second.on_error) {
-      auto handler = found->second.on_error;  // it may dispose the node
-      handler(error);
+    if (handle_error(node, error)) {
+      // by a boundary
     } else if (error_handler_) {
       error_handler_(error, node ? name_of(node) : "?");
     } else {

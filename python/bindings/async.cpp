@@ -29,7 +29,7 @@ class AsyncRun {
     Graph& graph = Graph::current();
     graph_ = &graph;
     serial_ = SessionState::of(*static_cast<Runtime*>(graph.host)).serial();
-    const Index owner = graph.context().owner;
+    const Index owner = graph.owner();
     run_ = reactive::handle_of(reactive::at<Node>(owner != 0 ? owner : graph.root()));
   }
 
@@ -39,15 +39,18 @@ class AsyncRun {
   void enter() {
     Node* owner = node();
     if (owner == nullptr) throw DisposedError("the memo or effect of this coroutine has ended");
-    saved_ = graph_->context();
+    saved_cursor_ = graph_->hide_cursor();
+    saved_owner_ = graph_->exchange_owner(run_.index);
     saved_reader_ = thread_face.late_reader;
-    const bool is_watched = is_python_computation(owner) && !graph_->running();
-    graph_->context() = {is_watched ? run_.index : 0, run_.index};
+    const bool is_watched = is_python_computation(owner) && graph_->running() == 0;
+    if (is_watched) graph_->frame().cursor = reactive::kCursorOfDisposed;  // reads nothing, is told
     thread_face.late_reader = is_watched ? run_.index : 0;
     graph_->begin_walk();  // disposed inside the block, it keeps its memory until the end
   }
   void exit(nb::args) {
-    graph_->context() = saved_;
+    graph_->frame().cursor = 0;
+    graph_->show_cursor(saved_cursor_);
+    graph_->exchange_owner(saved_owner_);
     thread_face.late_reader = saved_reader_;
     graph_->end_walk();
     settle_trash();
@@ -69,7 +72,8 @@ class AsyncRun {
   Graph* graph_;
   uint64_t serial_;
   reactive::NodeHandle run_;
-  reactive::Context saved_{};
+  Index saved_cursor_ = 0;
+  Index saved_owner_ = 0;
   Index saved_reader_ = 0;
 };
 
@@ -129,9 +133,9 @@ void bind_block(nb::class_<Extent>& type, const char* enter) {
 
 }  // namespace
 
-void note_late_read(Graph& graph, Computation* reader, NodeObject* source) {
-  const Index index = reactive::index_of(reader);
-  if (index != thread_face.late_reader || graph.running()) return;
+void note_late_read(Graph& graph, NodeObject* source) {
+  if (thread_face.late_reader == 0) return;
+  const auto* reader = reactive::at<Computation>(thread_face.late_reader);
   const Index read = reactive::index_of(source->node);
   for (Index at = reader->deps; at != 0; at = reactive::at<Link>(at)->next_dep) {
     if (reactive::at<Link>(at)->dep == read) return;  // subscribed before the first await

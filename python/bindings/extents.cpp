@@ -9,19 +9,29 @@ namespace lattice::python {
 
 namespace {
 
-using reactive::Context;
 using reactive::Frame;
+
+// What a block changes in the frame in which it begins.
+enum class Change : uint8_t { Nothing, Cursor, Owner };
 
 struct OpenBlock {
   const void* holder;
-  uint64_t serial;         // of the runtime's state, which no other ever has
-  const Frame* frame;      // what ran when it was entered,
-  uint32_t version;        // and which run of it
-  Index Context::* field;  // what it changed there; null for a batch
-  Index saved;             // what stood there before
-  Computation* owner;      // of a scope
-  bool has_marked_owner;   // as running, which keeps the slot of a scope disposed in its own block
+  uint64_t serial;  // of the runtime's state, which no other ever has
+  Index running;    // whose function ran when it was entered,
+  uint32_t run;     // and which run of it
+  Change change;
+  Index saved;            // what stood there before
+  Computation* owner;     // of a scope
+  bool has_marked_owner;  // as running, which keeps the slot of a scope disposed in its own block
 };
+
+uint32_t run_of(Index running) {
+  if (running == 0) return 0;
+  auto* node = reactive::at<Node>(running);
+  if (!is_python_computation(node)) return 0;
+  NodeObject* self = object_of(node);
+  return self != nullptr ? self->runs : 0;
+}
 
 std::vector<OpenBlock>& open_blocks() {
   // Never freed: a generator that is closed at the very end of a thread still ends its blocks.
@@ -40,8 +50,8 @@ bool is_current(const OpenBlock& block) {
 }
 
 OpenBlock new_block(const void* holder, Graph& graph) {
-  const Frame* frame = graph.frame();
-  return {holder, serial_of(graph), frame, frame->version, nullptr, 0, nullptr, false};
+  const Index running = graph.running();
+  return {holder, serial_of(graph), running, run_of(running), Change::Nothing, 0, nullptr, false};
 }
 
 struct Taken {
@@ -65,22 +75,27 @@ void forget_blocks(const void* holder) noexcept {
   std::erase_if(open_blocks(), [&](const OpenBlock& block) { return block.holder == holder; });
 }
 
-// Puts back what stood in the context before, or leaves that to a block entered there later.
-void restore_context(const Taken& taken) {
+// Puts back what stood in the frame before, or leaves that to a block entered there later.
+void restore_frame(const Taken& taken) {
   const OpenBlock& block = taken.block;
   std::vector<OpenBlock>& blocks = open_blocks();
   for (size_t place = taken.place; place < blocks.size(); ++place) {
     OpenBlock& later = blocks[place];
-    if (later.serial == block.serial && later.frame == block.frame &&
-        later.version == block.version && later.field == block.field) {
+    if (later.serial == block.serial && later.running == block.running && later.run == block.run &&
+        later.change == block.change) {
       later.saved = block.saved;
       return;
     }
   }
-  for (Frame* frame = Graph::current_fast()->frame(); frame != nullptr; frame = frame->outer) {
-    if (frame == block.frame && frame->version == block.version) {
-      frame->context.*block.field = block.saved;
-    }
+  Frame* found = nullptr;
+  for (Frame* frame = &Graph::current_fast()->frame(); frame != nullptr; frame = frame->outer) {
+    if (frame->running == block.running) found = frame;
+  }
+  if (found == nullptr || run_of(block.running) != block.run) return;  // that run is over
+  if (block.change == Change::Owner) {
+    found->owner = block.saved;
+  } else if (block.saved != 0 && found->cursor == 0) {
+    found->cursor = found->hidden;
   }
 }
 
@@ -112,14 +127,14 @@ Untracked::~Untracked() { forget_blocks(this); }
 void Untracked::enter() {
   Graph& graph = Graph::current();
   OpenBlock block = new_block(this, graph);
-  block.field = &Context::observer;
-  block.saved = std::exchange(graph.context().observer, Index{0});
+  block.change = Change::Cursor;
+  block.saved = graph.hide_cursor();
   open_blocks().push_back(block);
 }
 
 void Untracked::exit() {
   const Taken taken = take_block(this, "untracked()");
-  if (is_current(taken.block)) restore_context(taken);
+  if (is_current(taken.block)) restore_frame(taken);
 }
 
 // --- scope
@@ -134,10 +149,10 @@ void PyScope::enter() {
     throw AccessError("this scope belongs to another session or thread; make one here: lt.Scope()");
   }
   OpenBlock block = new_block(this, graph);
-  block.field = &Context::owner;
+  block.change = Change::Owner;
   block.owner = static_cast<Computation*>(node);
   block.has_marked_owner = !(node->flags & reactive::kRunning);
-  block.saved = std::exchange(graph.context().owner, owner_.handle().index);
+  block.saved = graph.exchange_owner(owner_.handle().index);
   node->flags |= reactive::kRunning;
   open_blocks().push_back(block);
 }
@@ -145,7 +160,7 @@ void PyScope::enter() {
 void PyScope::exit() {
   const Taken taken = take_block(this, "scope");
   if (!is_current(taken.block)) return;  // its runtime has ended, and the scope with it
-  restore_context(taken);
+  restore_frame(taken);
   if (!taken.block.has_marked_owner) return;
   for (OpenBlock& other : open_blocks()) {
     if (other.owner == taken.block.owner) {

@@ -81,7 +81,7 @@ PyObject* raise_nesting(NodeObject* self) {
 
 // Whether the new value, or the end of an error, is news to readers. -1: the equality function
 // raised.
-int store_value(NodeObject* self, ComputationNode* node, RunFrame& frame, PyObject* value) {
+int store_value(NodeObject* self, ComputationNode* node, Graph& graph, PyObject* value) {
   int change = 1;
   if (node->flags & reactive::kError) {
     node->flags &= static_cast<Flags>(~reactive::kError);
@@ -91,7 +91,7 @@ int store_value(NodeObject* self, ComputationNode* node, RunFrame& frame, PyObje
     if (is_plainly_same(self, self->value, value)) {
       change = 0;
     } else {
-      frame.stop_tracking();
+      reactive::UntrackedGuard guard(graph);
       change = is_change(self, self->value, value);
     }
   }
@@ -115,12 +115,7 @@ bool store_error(NodeObject* self, ComputationNode* node) {
   return is_kept;
 }
 
-struct Outcome {
-  bool is_changed;
-  bool is_kept;
-};
-
-Outcome run_memo(NodeObject* self, ComputationNode* node, RunFrame& frame) {
+bool run_memo(NodeObject* self, ComputationNode* node, Graph& graph) {
   ++self->runs;
   PyObject* function = Py_NewRef(self->function);
   PyObject* value = nullptr;
@@ -130,18 +125,18 @@ Outcome run_memo(NodeObject* self, ComputationNode* node, RunFrame& frame) {
   }
   if (is_coroutine(value)) [[unlikely]]
     value = refuse_coroutine(value, function, "make it with @lt.async_memo");
-  Outcome outcome{true, true};
+  bool is_changed = true;
   if (self->node != node) {  // disposed meanwhile
     if (value == nullptr) PyErr_Clear();
     discard(value);
   } else {
-    const int change = value != nullptr ? store_value(self, node, frame, value) : -1;
-    outcome.is_changed = change != 0;
-    if (change < 0) outcome.is_kept = store_error(self, node);
-    if (held_is_stale(self, node)) refresh_held(self, node);
+    const int change = value != nullptr ? store_value(self, node, graph, value) : -1;
+    is_changed = change != 0;
+    if (change < 0 && !store_error(self, node)) node->flags |= reactive::kDirty;
+    if (held_is_stale(self, graph)) refresh_held(self, graph, node);
   }
   discard(function);
-  return outcome;
+  return is_changed;
 }
 
 }  // namespace
@@ -149,17 +144,11 @@ Outcome run_memo(NodeObject* self, ComputationNode* node, RunFrame& frame) {
 bool update_memo(Graph& graph, Node* base) noexcept {
   auto* node = static_cast<ComputationNode*>(base);
   NodeObject* self = node->self;
-  if (self == nullptr || self->function == nullptr) {
-    node->flags &= static_cast<Flags>(~(reactive::kDirty | reactive::kPending));
-    return false;
-  }
+  if (self == nullptr || self->function == nullptr) return false;
   Py_INCREF(as_object(self));
-  Outcome outcome{false, true};
-  RunFrame frame(graph, node);
-  if (frame.prepare()) outcome = run_memo(self, node, frame);
-  if (frame.finish() && !outcome.is_kept) node->flags |= reactive::kDirty;
+  const bool is_changed = run_memo(self, node, graph);
   discard(as_object(self));
-  return outcome.is_changed;
+  return is_changed;
 }
 
 bool update_effect(Graph& graph, Node* base) noexcept {
@@ -168,37 +157,31 @@ bool update_effect(Graph& graph, Node* base) noexcept {
   if (self == nullptr || self->function == nullptr) return false;
   Py_INCREF(as_object(self));
   const reactive::NodeHandle handle = reactive::handle_of(node);
-  PyObject* error = nullptr;
+  ++self->runs;
+  PyObject* function = Py_NewRef(self->function);
+  const std::string* rendering = std::exchange(thread_face.rendering, nullptr);
+  PyObject* result = nullptr;
   {
-    RunFrame frame(graph, node);
-    if (frame.prepare()) {
-      ++self->runs;
-      PyObject* function = Py_NewRef(self->function);
-      const std::string* rendering = std::exchange(thread_face.rendering, nullptr);
-      PyObject* result = nullptr;
-      {
-        CallbackScope scope(node);
-        result = PyObject_CallNoArgs(function);
-      }
-      thread_face.rendering = rendering;
-      if (is_coroutine(result)) [[unlikely]]
-        result = refuse_coroutine(result, function, "give lt.effect the async function itself");
-      if (result == nullptr) error = take_raised();
-      // It waits for a value that is being loaded, and has subscribed to it.
-      if (error != nullptr && PyErr_GivenExceptionMatches(error, not_ready_error))
-        discard(std::exchange(error, nullptr));
-      if (self->node == node && held_is_stale(self, node)) refresh_held(self, node);
-      discard(result);
-      discard(function);
-    }
-    frame.finish();
+    CallbackScope scope(node);
+    result = PyObject_CallNoArgs(function);
   }
+  thread_face.rendering = rendering;
+  if (is_coroutine(result)) [[unlikely]]
+    result = refuse_coroutine(result, function, "give lt.effect the async function itself");
+  PyObject* error = result == nullptr ? take_raised() : nullptr;
+  // It waits for a value that is being loaded, and has subscribed to it.
+  if (error != nullptr && PyErr_GivenExceptionMatches(error, not_ready_error))
+    discard(std::exchange(error, nullptr));
+  if (self->node == node && held_is_stale(self, graph)) refresh_held(self, graph, node);
+  reactive::UntrackedGuard untracked(graph);  // what ends now may run anything
+  discard(result);
+  discard(function);
   if (error != nullptr) {
     const std::string name = display_name(self);
     report_error(graph, error, "effect " + quoted_name(self), name.c_str(), handle);
   }
-  Py_DECREF(as_object(self));
-  if (!graph.idle()) settle_trash();
+  discard(as_object(self));
+  settle_trash();
   return true;
 }
 

@@ -133,7 +133,7 @@ int set_options(NodeObject* self, PyObject* name, PyObject* equals, PyObject* sc
 }
 
 NodeObject* owning_computation(Graph& graph) noexcept {
-  const Index owner = graph.context().owner;
+  const Index owner = graph.owner();
   if (owner == 0) return nullptr;
   auto* node = reactive::at<Node>(owner);
   return is_python_computation(node) ? object_of(node) : nullptr;
@@ -160,7 +160,7 @@ int bind_here(NodeObject* self) {
     object_of(node) = self;
     self->node = node;
     self->graph = &graph;
-    self->root_owned = graph.context().owner == graph.root();
+    self->root_owned = graph.owner() == graph.root();
     return 0;
   });
 }
@@ -168,9 +168,9 @@ int bind_here(NodeObject* self) {
 int bind_to_root(NodeObject* self) {
   return guarded(-1, [&] {
     Graph& graph = Graph::current();
-    const Index saved = std::exchange(graph.context().owner, graph.root());
+    const Index saved = graph.exchange_owner(graph.root());
     const int result = bind_here(self);
-    graph.context().owner = saved;
+    graph.exchange_owner(saved);
     return result;
   });
 }
@@ -370,10 +370,11 @@ void hold(Computation* sub, NodeObject* dep) {
   reader->held.push_back(as_node(Py_NewRef(as_object(dep))));
 }
 
-void refresh_held(NodeObject* self, Computation* node) {
+void refresh_held(NodeObject* self, Graph& graph, Computation* node) {
   self->held_stale = false;
   std::vector<NodeObject*> held;
-  for (Index index = node->deps_tail != 0 ? node->deps : 0; index != 0;) {
+  const Index last = graph.last_link();
+  for (Index index = last != 0 ? node->deps : 0; index != 0;) {
     Link* link = reactive::at<Link>(index);
     Node* dep = reactive::at<Node>(link->dep);
     if (dep->type == types.signal_node || dep->type == types.memo_node) {
@@ -382,7 +383,7 @@ void refresh_held(NodeObject* self, Computation* node) {
         held.push_back(as_node(Py_NewRef(as_object(source))));
       }
     }
-    index = index == node->deps_tail ? 0 : link->next_dep;
+    index = index == last ? 0 : link->next_dep;
   }
   std::swap(held, self->held);
   for (NodeObject* source : held) discard(as_object(source));

@@ -39,7 +39,6 @@ using reactive::Graph;
 using reactive::Index;
 using reactive::Link;
 using reactive::Node;
-using reactive::RunFrame;
 
 enum class NodeKind : uint8_t { Signal, Memo, Effect };
 enum class Equality : uint8_t { Auto, Is, Equal, Never, Function };
@@ -201,29 +200,22 @@ NodeObject* owning_computation(Graph& graph) noexcept;
 void hold(Computation* sub, NodeObject* dep);
 // A read after an await subscribes nothing: says so, once for each place.
 // Throws nanobind::python_error when warnings are errors.
-void note_late_read(Graph& graph, Computation* sub, NodeObject* dep);
+void note_late_read(Graph& graph, NodeObject* dep);
 // Makes `dep` a source of the running computation. REQUIRES: graph.tracking().
 inline void track(Graph& graph, NodeObject* dep) {
-  auto* sub = reactive::at<Computation>(graph.context().observer);
   const Index index = reactive::index_of(dep->node);
-  const Index tail = sub->deps_tail;
-  const Index next = tail != 0 ? reactive::at<Link>(tail)->next_dep : sub->deps;
-  const bool is_known = next != 0 && reactive::at<Link>(next)->dep == index;
-  graph.track(dep->node, index);
-  if (is_known) [[likely]]
+  if (graph.track_known(index)) [[likely]]
     return;
-  if (sub->deps_tail != tail) {
-    hold(sub, dep);
-  } else if (thread_face.late_reader != 0) {
-    note_late_read(graph, sub, dep);
+  if (graph.running() == 0) {
+    note_late_read(graph, dep);
+  } else if (graph.track_news(dep->node, index)) {
+    hold(reactive::at<Computation>(graph.running()), dep);
   }
 }
-// After a run, before its frame ends: keeps exactly the sources that were read.
-void refresh_held(NodeObject* self, Computation* node);
-inline bool held_is_stale(const NodeObject* self, const Computation* node) noexcept {
-  const Index rest =
-      node->deps_tail != 0 ? reactive::at<Link>(node->deps_tail)->next_dep : node->deps;
-  return self->held_stale || rest != 0;
+// At the end of a run, within its frame: keeps exactly the sources that were read.
+void refresh_held(NodeObject* self, Graph& graph, Computation* node);
+inline bool held_is_stale(const NodeObject* self, const Graph& graph) noexcept {
+  return self->held_stale || graph.has_unread();
 }
 
 // Dropping a reference may run user code, which must not happen in the middle of a walk.

@@ -116,9 +116,9 @@ namespace {
 SessionState& make_resident(Runtime& runtime, SessionState::Kind kind) {
   Graph& graph = runtime.graph();
   auto* state = new SessionState(runtime, kind);
-  const Index owner = std::exchange(graph.context().owner, graph.root());
+  const Index owner = graph.exchange_owner(graph.root());
   auto* node = static_cast<SentinelNode*>(graph.create(types.sentinel_node, 0));
-  graph.context().owner = owner;
+  graph.exchange_owner(owner);
   node->state = state;
   return *state;
 }

@@ -2,6 +2,7 @@
 #include "lattice/reactive/arena.hpp"
 
 #include "lattice/base/error.hpp"
+#include "lattice/reactive/graph.hpp"
 
 #include <sys/mman.h>
 
@@ -17,11 +18,20 @@ namespace lattice::reactive {
 
 namespace {
 
-// What index 0 refers to: a link to nothing, and a node that no handle matches.
-constexpr uint32_t kNothing[] = {0, ~uint32_t{0}};
-alignas(kGranuleBytes) constinit uint32_t nothing_yet[] = {kNothing[0], kNothing[1]};
+// What index 0 refers to: a link to nothing, and a node that no handle matches. The cursor of a run
+// whose node was disposed stands on a link with a successor, which leads to nothing as well.
+constexpr size_t kNothingBytes = 1024;
+struct Nothing {
+  uint32_t words[kNothingBytes / sizeof(uint32_t)] = {};
+  constexpr Nothing() {
+    words[1] = ~uint32_t{0};
+    words[kCursorOfDisposed * kGranuleBytes / sizeof(uint32_t) + 4] = kCursorOfDisposed + 4;
+  }
+};
+static_assert(offsetof(Link, next_dep) == 4 * sizeof(uint32_t));
+alignas(kGranuleBytes) constinit Nothing nothing_yet;
 
-constexpr size_t kRangeBytesMax = (size_t{1} << 32) * kGranuleBytes;
+constexpr size_t kRangeBytesMax = size_t{kOwnerBit} * kGranuleBytes;
 constexpr size_t kRangeBytesMin = size_t{64} << 20;
 // ThreadSanitizer resets shadow memory for every mapping, in time proportional to its size.
 #if defined(__SANITIZE_THREAD__)
@@ -76,7 +86,7 @@ class ChunkSource {
       auto address = reinterpret_cast<uintptr_t>(range);
       auto aligned = (address + kChunkBytes - 1) & ~(uintptr_t{kChunkBytes} - 1);
       char* start = reinterpret_cast<char*>(aligned);
-      std::memcpy(start, kNothing, sizeof(kNothing));
+      new (start) Nothing;
       next_ = start + kChunkBytes;
       arena_base = start;
       end_ = reinterpret_cast<char*>(address + bytes);
@@ -95,7 +105,7 @@ class ChunkSource {
 
 }  // namespace
 
-char* arena_base = reinterpret_cast<char*>(nothing_yet);
+char* arena_base = reinterpret_cast<char*>(&nothing_yet);
 
 Arena::~Arena() {
   for (char* chunk : chunks_) {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 // Memory of the graph: 32-bit indices into one reserved address range, size-classed free lists.
 //
-// The process reserves one range of address space (32 GiB where it can, less where it must). An
+// The process reserves one range of address space (16 GiB where it can, less where it must). An
 // Index counts 8-byte granules from its base, so a link of six words takes 24 bytes and a decode is
 // one scaled addressing mode. Each graph takes 64 KiB chunks from the range and carves slots from
 // them; a freed slot keeps its size class until the graph ends, which is what lets a node's

@@ -18,35 +18,37 @@ void report_at(const Owner& owner, std::exception_ptr error) noexcept {
 bool Graph::handle_error(const Node* node, std::exception_ptr& error) noexcept {
   begin_walk();  // handlers may dispose what is still to be asked
   auto handled_by = [&](Index index, Index above) noexcept {
-    const Context saved = context();
+    const Index saved_cursor = hide_cursor();
+    const Index saved_owner = owner();
     bool is_handled = false;
     try {
       auto found = extras_.find(index);
       if (found != extras_.end() && found->second.on_error) {
         auto handler = found->second.on_error;  // it may dispose the node
-        context() = {0, living_owner(above != 0 ? above : root_)};
+        exchange_owner(living_owner(above != 0 ? above : root_));
         handler(error);
         is_handled = true;
       }
     } catch (...) {
       error = std::current_exception();
     }
-    context() = saved;
+    exchange_owner(saved_owner);
+    show_cursor(saved_cursor);
     return is_handled;
   };
   bool is_handled = false;
-  Index owner = context().owner;
-  if (node != nullptr && node_types[node->type].is_computation) {
-    owner = static_cast<const Computation*>(node)->owner;
-    if (node->flags & kHasExtra) is_handled = handled_by(index_of(node), owner);
+  Index asking = owner();
+  if (node != nullptr && (node->flags & kComputation)) {
+    asking = static_cast<const Computation*>(node)->owner;
+    if (node->flags & kHasExtra) is_handled = handled_by(index_of(node), asking);
   }
-  while (!is_handled && owner != 0) {
-    const auto* asked = at<Computation>(owner);
+  while (!is_handled && asking != 0) {
+    const auto* asked = at<Computation>(asking);
     const Index above = asked->owner;
     if ((asked->flags & (kHasExtra | kMutable | kWatching)) == kHasExtra) {
-      is_handled = handled_by(owner, above);
+      is_handled = handled_by(asking, above);
     }
-    owner = above;
+    asking = above;
   }
   end_walk();
   return is_handled;

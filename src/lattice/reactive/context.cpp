@@ -34,7 +34,7 @@ uint64_t new_context_key() noexcept {
 }
 
 void Graph::provide(uint64_t key, std::shared_ptr<void> value) {
-  auto* owner = at<Computation>(living_owner(context().owner));
+  auto* owner = at<Computation>(living_owner(frame_.owner));
   auto& provided = extra_of(owner).provided;
   auto found = std::find_if(provided.begin(), provided.end(),
                             [&](const auto& entry) { return entry.first == key; });
@@ -50,7 +50,7 @@ void Graph::provide(uint64_t key, std::shared_ptr<void> value) {
 }
 
 const void* Graph::find_provided(uint64_t key) const noexcept {
-  for (Index index = frame_->context.owner; index != 0; index = at<Computation>(index)->owner) {
+  for (Index index = frame_.owner; index != 0; index = at<Computation>(index)->owner) {
     if (!(at<Node>(index)->flags & kHasExtra)) continue;
     auto extra = extras_.find(index);
     if (extra == extras_.end()) continue;

@@ -43,15 +43,11 @@ struct EffectNode : Computation {
 
   static bool update(Graph& graph, Node* node) noexcept {
     auto* self = static_cast<EffectNode*>(node);
-    RunFrame frame(graph, self);
-    if (frame.prepare()) {
-      try {
-        static_cast<void>(self->function());
-      } catch (...) {
-        graph.report(self, std::current_exception());
-      }
+    try {
+      static_cast<void>(self->function());
+    } catch (...) {
+      graph.report(self, std::current_exception());
     }
-    frame.finish();
     return true;
   }
 

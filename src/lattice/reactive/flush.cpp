@@ -5,6 +5,7 @@
 // that keep triggering one another make rounds; after kRoundsMax of them the flush gives up with a
 // CycleError that names one. What was still queued stays stale and runs after the next write.
 #include "lattice/reactive/graph.hpp"
+#include "lattice/reactive/internal/run_frame.hpp"
 
 namespace lattice::reactive {
 
@@ -21,7 +22,8 @@ void Graph::unwind_batch() noexcept {
 }
 
 inline bool Graph::must_run(Computation* effect) noexcept {
-  begin_walk();  // the effect may be disposed by a memo that is checked
+  frame_.running = 0;  // not what ran before this effect
+  begin_walk();        // the effect may be disposed by a memo that is checked
   const bool must_run = check_dirty(effect);
   if (!must_run) effect->flags &= static_cast<Flags>(~(kPending | kRecursed));
   end_walk();
@@ -30,7 +32,8 @@ inline bool Graph::must_run(Computation* effect) noexcept {
 
 inline void Graph::run_if_stale(Computation* effect) {
   const Flags flags = effect->flags;
-  if ((flags & kDirty) || ((flags & kPending) && must_run(effect))) update(effect);
+  if ((flags & kDirty) || ((flags & kPending) && must_run(effect)))
+    run_in_frame(effect, index_of(effect));
 }
 
 inline void Graph::run_effect(Computation* effect) {
@@ -51,6 +54,7 @@ void Graph::run_queue() {
   };
   {
     Flushing guard(*this);
+    FrameSave save(*this);
     size_t left_in_round = queue_.runnable();
     uint32_t rounds = 0;
     while (Index index = queue_.pop()) {
@@ -130,7 +134,7 @@ void Graph::set_flush_request(std::function<void()> request) {
 
 void Graph::flush() {
   if (!flush_request_) return settle();
-  if (batch_depth_ != 1 || flushing_ != 0 || frame_ != &outermost_) return;
+  if (batch_depth_ != 1 || flushing_ != 0 || frame_.running != 0) return;
   is_flush_requested_ = false;
   struct Reopen {
     Graph& graph;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // Links, marking and checking: the alien-signals walks over index links.
 #include "lattice/reactive/graph.hpp"
+#include "lattice/reactive/internal/run_frame.hpp"
 
 #include <algorithm>
 #include <cstddef>
@@ -66,26 +67,24 @@ void wrap_updates(UpdateFunction wrapper) {
 
 // --- links
 
+// Orders grow by this where links are appended, which leaves room for those that are put between.
+constexpr uint32_t kOrderStep = 1 << 12;
+
 // A read that is not the one that the last run made at this point.
-void Graph::track_news(Node* dep, Index dep_index) {
-  Frame& frame = *frame_;
-  Computation* sub = frame.node;
-  if (sub == nullptr || (sub->flags & kDisposed)) return;  // it disposed itself and still runs
-  if (sub->deps_tail != 0 && at<Link>(sub->deps_tail)->dep == dep_index) {
-    last_read_ = dep_index;
-    return;
-  }
+bool Graph::track_news(Node* dep, Index dep_index) {
+  Computation* sub = computation_at(frame_.running);
+  if (sub->flags & kDisposed) return false;  // it disposed itself and still runs
   // Read before in this run, with other sources in between. Only found while `sub` is the newest
   // subscriber; otherwise a second link is made, once: later runs re-use both in place.
   if (dep->subs_tail != 0) {
     const Link* last = at<Link>(dep->subs_tail);
-    if (last->version == frame.version && last->sub == index_of(sub)) {
-      frame.repeated = dep_index;
-      return;
+    if (last->sub == frame_.running && is_read(frame_, last)) {
+      frame_.repeated = dep_index;
+      return false;
     }
   }
   link(dep, sub);
-  last_read_ = dep_index;
+  return true;
 }
 
 // Inserts a link between what was read in this run and what is left of the last one.
@@ -93,15 +92,35 @@ void Graph::link(Node* dep, Computation* sub) {
   if (graph_of(dep) != this) {
     throw AccessError(std::string("'") + name_of(dep) + "' belongs to another runtime");
   }
-  const Index tail = sub->deps_tail;
-  Index index =
-      tail == 0 && sub->first_link.dep == 0 ? index_of(&sub->first_link) : arena_.allocate_link();
-  *at<Link>(index) = {index_of(dep), index_of(sub),  dep->subs_tail, 0,
-                      frame_->next,  frame_->version};
-  (tail != 0 ? at<Link>(tail)->next_dep : sub->deps) = index;
+  Link* before = at<Link>(frame_.cursor);
+  const bool is_first = frame_.cursor == index_of(sub) + kHeadOffset;
+  const Index next = before->next_dep;
+  const Index index =
+      is_first && sub->first_link.dep == 0 ? index_of(&sub->first_link) : arena_.allocate_link();
+  const uint32_t order = (is_first ? 0 : before->order) + (next != 0 ? 1 : kOrderStep);
+  *at<Link>(index) = {index_of(sub), dep->subs_tail, 0, order, next, index_of(dep)};
+  before->next_dep = index;
   (dep->subs_tail != 0 ? at<Link>(dep->subs_tail)->next_sub : dep->subs) = index;
   dep->subs_tail = index;
-  sub->deps_tail = index;
+  frame_.cursor = index;
+  if (order < kOrderStep || (next != 0 && at<Link>(next)->order <= order)) [[unlikely]]
+    renumber(sub);
+}
+
+void Graph::renumber(Computation* sub) noexcept {
+  uint32_t count = 0;
+  for (Index index = sub->deps; index != 0; index = at<Link>(index)->next_dep) ++count;
+  const uint32_t step = std::clamp(~uint32_t{0} / (count + 1), uint32_t{1}, kOrderStep);
+  uint32_t order = 0;
+  for (Index index = sub->deps; index != 0; index = at<Link>(index)->next_dep) {
+    at<Link>(index)->order = order += step;
+  }
+}
+
+// Whether the run of a frame has read through this link of its node.
+bool Graph::is_read(const Frame& frame, const Link* link) noexcept {
+  const Index position = frame.position();
+  return position != frame.running + kHeadOffset && link->order <= at<Link>(position)->order;
 }
 
 void Graph::release_link(Link* link) noexcept {
@@ -131,36 +150,31 @@ Index Graph::unlink(Link* link) noexcept {
 
 void Graph::unlink_all(Computation* sub) noexcept {
   Index link = sub->deps;
-  sub->deps = sub->deps_tail = 0;
+  sub->deps = 0;
   if (sub->flags & kRunning) {
-    for (Frame* frame = frame_; frame != nullptr; frame = frame->outer) {
-      if (frame->node == sub) frame->next = kNextOfDisposed;
+    const Index index = index_of(sub);
+    for (Frame* frame = &frame_; frame != nullptr; frame = frame->outer) {
+      if (frame->running != index) continue;
+      frame->hidden = kCursorOfDisposed;
+      if (frame->cursor != 0) frame->cursor = kCursorOfDisposed;
     }
   }
   while (link != 0) link = unlink(at<Link>(link));
 }
 
-void Graph::purge(Computation* sub) noexcept {
-  Index& end = sub->deps_tail != 0 ? at<Link>(sub->deps_tail)->next_dep : sub->deps;
+// Drops the sources that the run which ends did not come to.
+void Graph::purge() noexcept {
+  SharedIndex& end = at<Link>(frame_.position())->next_dep;
   Index link = end;
   end = 0;
   while (link != 0) link = unlink(at<Link>(link));
-}
-
-bool RunFrame::finish_news() noexcept {
-  if (!(node->flags & kDisposed)) {
-    graph_.purge(node);
-    return true;
-  }
-  graph_.finish(node);
-  return false;
 }
 
 // The last subscriber is gone. A memo will let go of its sources when things settle, unless it has
 // been subscribed to again by then; a disposed node was only waiting for this.
 void Graph::unwatch(Node* dep) noexcept {
   if ((dep->flags & (kDisposed | kMutable)) == kDisposed) return release_slot(dep);
-  if (!node_types[dep->type].is_computation || (dep->flags & (kUnwatched | kDisposed))) return;
+  if ((dep->flags & (kComputation | kUnwatched | kDisposed)) != kComputation) return;
   dep->flags |= kUnwatched;
   unwatched_.push_back(index_of(dep));
 }
@@ -197,8 +211,8 @@ void Graph::commit_written() noexcept {
 // --- marking
 
 bool Graph::is_current_link(const Link* link) const noexcept {
-  for (const Frame* frame = frame_; frame->node != nullptr; frame = frame->outer) {
-    if (index_of(frame->node) == link->sub) return frame->version == link->version;
+  for (const Frame* frame = &frame_; frame->running != 0; frame = frame->outer) {
+    if (frame->running == link->sub) return is_read(*frame, link);
   }
   return false;
 }
@@ -306,19 +320,60 @@ void Graph::changed(Node* source) {
 void Graph::changed_later(Node* source) noexcept {
   if (recorder_ != nullptr && !recorder_->note_write(source)) [[unlikely]]
     return;
-  const bool inner = frame_ != &outermost_;
+  const bool inner = frame_.running != 0;
   if (inner) written_.push_back(handle_of(source));
   if (source->subs != 0) propagate(source->subs, inner);
   if (flush_request_) [[unlikely]]
     request_flush();
 }
 
+// --- running
+
+// Disposes what the last run made. Returns false when that disposed the node itself.
+[[gnu::noinline]] bool Graph::prepare_owner(Computation* node) noexcept {
+  dispose_owned(node);
+  return !(node->flags & kDisposed);
+}
+
+// Sources were not read again, or the node was disposed. Returns false when it was: then its slot
+// may be gone.
+[[gnu::noinline]] bool Graph::end_with_news(Computation* node) noexcept {
+  node->flags &= static_cast<Flags>(~kRunning);
+  if (!(node->flags & kDisposed)) {
+    purge();
+    return true;
+  }
+  frame_.cursor = 0;  // destructors run in finish()
+  frame_.hidden = kCursorOfDisposed;
+  frame_.owner = root_;
+  finish(node);
+  return false;
+}
+
+bool Graph::run(Computation* node) noexcept {
+  FrameSave save(*this);
+  return run_in_frame(node, index_of(node));
+}
+
+// A source's pending value becomes its value. User code may run: it belongs to no computation.
+[[gnu::noinline]] bool Graph::commit(Node* source) noexcept {
+  FrameSave save(*this);
+  frame_.cursor = 0;
+  frame_.hidden = kCursorOfDisposed;
+  frame_.owner = root_;
+  return node_updates[source->type](*this, source);
+}
+
+bool Graph::update(Node* node) noexcept {
+  return node->flags & kComputation ? run(static_cast<Computation*>(node)) : commit(node);
+}
+
 // --- checking
 
-// A call of check_dirty in progress; only throw_cycle looks at it.
-struct Graph::CheckWalk {
+// A call of check_dirty in progress. Only throw_cycle looks at it.
+struct Graph::CheckWalk : FrameSave {
+  explicit CheckWalk(Graph& graph) noexcept : FrameSave(graph), outer(graph.walk_) {}
   const CheckWalk* outer;
-  const Frame* frame;  // the run that it is part of
 };
 
 inline void Graph::end_check(const CheckWalk& walk, Step* top) noexcept {
@@ -339,7 +394,7 @@ void Graph::promote_others(const Node* source, const Link* link) noexcept {
 // REQUIRES: begin_walk().
 [[gnu::noinline]]  // into clean(), most calls of which do not come here
 bool Graph::check_dirty(Computation* sub) noexcept {
-  const CheckWalk walk{walk_, frame_};
+  const CheckWalk walk(*this);
   walk_ = &walk;
   Step* top = check_stack_.push(check_stack_.top(), {nullptr, sub});
   sub->flags |= kChecking;
@@ -359,7 +414,8 @@ bool Graph::check_dirty(Computation* sub) noexcept {
       }
       if ((flags & (kMutable | kDirty)) == (kMutable | kDirty)) {
         check_stack_.set_top(top);
-        dirty = update(dep);
+        dirty = flags & kComputation ? run_in_frame(static_cast<Computation*>(dep), link->dep)
+                                     : commit(dep);
         top = check_stack_.top();
         if (dirty) promote_others(dep, link);
       }
@@ -377,7 +433,7 @@ bool Graph::check_dirty(Computation* sub) noexcept {
         sub->flags = flags & static_cast<Flags>(~(kPending | kChecking));
       } else if (!(flags & kDisposed)) {
         check_stack_.set_top(top);
-        dirty = update(sub);
+        dirty = run_in_frame(sub, step.link->dep);
         top = check_stack_.top();
         if (dirty) {
           promote_others(sub, step.link);
@@ -395,7 +451,7 @@ bool Graph::check_dirty(Computation* sub) noexcept {
 inline void Graph::refresh(Computation* memo) noexcept {
   ++walks_;
   if ((memo->flags & kDirty) || check_dirty(memo)) {
-    if (update(memo)) promote(memo);
+    if (run(memo)) promote(memo);
   } else {
     memo->flags &= static_cast<Flags>(~kPending);
   }
@@ -409,7 +465,7 @@ void Graph::clean(Computation* memo) {
   } else {
     refresh(memo);
   }
-  if (frame_ == &outermost_) settle();
+  if (frame_.running == 0) settle();
 }
 
 // Memos that are read for the first time compute one another recursively, through user code.
@@ -427,13 +483,13 @@ void Graph::throw_cycle(const Computation* memo) const {
   };
   const CheckWalk* walk = walk_;
   const Step* step = check_stack_.top();
-  for (const Frame* frame = frame_;; frame = frame->outer) {
-    for (; walk != nullptr && walk->frame == frame; walk = walk->outer) {
+  for (const Frame* frame = &frame_;; frame = frame->outer) {
+    for (; walk != nullptr && walk->frame() == frame; walk = walk->outer) {
       while ((--step)->link != nullptr) add(step->link->dep);
       add(index_of(step->sub));
     }
-    if (frame->node == nullptr) break;
-    add(index_of(frame->node));
+    if (frame->running == 0) break;
+    add(frame->running);
   }
   std::reverse(path.begin(), path.end());
   Index start = index_of(memo);
@@ -445,8 +501,8 @@ void Graph::throw_cycle(const Computation* memo) const {
 
 void Graph::throw_nesting(const Computation* memo) const {
   std::vector<Index> path{index_of(memo)};
-  for (const Frame* frame = frame_; frame->node != nullptr; frame = frame->outer) {
-    path.push_back(index_of(frame->node));
+  for (const Frame* frame = &frame_; frame->running != 0; frame = frame->outer) {
+    if (path.back() != frame->running) path.push_back(frame->running);
   }
   std::reverse(path.begin(), path.end());
   throw NestingError("no stack left for " + std::to_string(path.size()) +

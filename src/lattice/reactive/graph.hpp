@@ -5,10 +5,10 @@
 // and queued effects pull (`check_dirty`): a Pending node looks at its sources in read order and
 // recomputes only when one really changed. Both walks are loops over a reusable stack. Links are
 // doubly linked on the subscriber side; on the source side they form a list in read order, which
-// a run re-uses in place with a cursor (`deps_tail`), so that an unchanged run allocates nothing.
+// a run re-uses in place with a cursor, so that an unchanged run allocates and writes nothing.
 //
-//        signal --subs--> link --next_sub--> link          Link { dep, sub, version,
-//                          |sub               |sub                prev_sub, next_sub, next_dep }
+//        signal --subs--> link --next_sub--> link          Link { sub, prev_sub, next_sub, order,
+//                          |sub               |sub                next_dep, dep }
 //                          v                  v
 //        effect <--deps-- link --next_dep--> link
 //
@@ -19,7 +19,8 @@
 //   - read:  memos first: if (needs_clean(node)) g.clean(node);  then g.track(node, index);
 //   - write: if (g.idle()) { store the new value; g.changed(node); }          (also when no subs)
 //            else { store it aside; g.changed_later(node); }  -> update() must commit it on demand;
-//   - run inside update(): RunFrame frame(g, node); if (frame.prepare()) call it; frame.finish();
+//   - update() of a computation just calls the function: the graph has set up the frame in which
+//     reads subscribe, and drops afterwards what was not read again;
 //   - handles: handle_of(node), and node_of(handle), which is null once the node was disposed;
 //   - g.dispose(node); g.name_node(node, "x"); g.set_error(node, e) / clear_error(node).
 //
@@ -30,7 +31,10 @@
 #pragma once
 
 #include <algorithm>
+#include <bit>
+#include <cstddef>
 #include <cstdint>
+#include <cstring>
 #include <exception>
 #include <functional>
 #include <memory>
@@ -68,43 +72,53 @@ inline constexpr Flags kPending = 1 << 5;   // a source may have changed: check 
 inline constexpr Flags kError = 1 << 6;     // a memo whose value is an exception
 inline constexpr Flags kQueued = 1 << 7;    // an effect in the queue
 inline constexpr Flags kDisposed = 1 << 8;
-inline constexpr Flags kHasExtra = 1 << 9;     // has an entry in the side table
-inline constexpr Flags kNested = 1 << 10;      // below an effect or memo in the ownership tree
-inline constexpr Flags kChecking = 1 << 11;    // on the stack of check_dirty
-inline constexpr Flags kEmpty = 1 << 12;       // a memo whose value storage is not constructed
-inline constexpr Flags kFirstOwned = 1 << 13;  // prev_owned is the owner, not a sibling
-inline constexpr Flags kUnwatched = 1 << 14;   // waits in the list of memos to unlink
-inline constexpr Flags kOwns = 1 << 15;        // a computation with owned nodes
+inline constexpr Flags kHasExtra = 1 << 9;      // has an entry in the side table
+inline constexpr Flags kNested = 1 << 10;       // below an effect or memo in the ownership tree
+inline constexpr Flags kChecking = 1 << 11;     // on the stack of check_dirty
+inline constexpr Flags kEmpty = 1 << 12;        // a memo whose value storage is not constructed
+inline constexpr Flags kComputation = 1 << 13;  // derived from Computation
+inline constexpr Flags kUnwatched = 1 << 14;    // waits in the list of memos to unlink
+inline constexpr Flags kOwns = 1 << 15;         // a computation with owned nodes
 
 struct Node {
   Flags flags;
   uint16_t type;
   uint32_t generation;
   Index next_owned;  // the sibling created before this one
-  Index prev_owned;
+  Index prev_owned;  // the sibling created after it; of the newest: its owner, with kOwnerBit
   Index subs;
   Index subs_tail;
 };
+inline constexpr Index kOwnerBit = Index{1} << 31;  // the arena ends below it
+
+// A field that is read through two types: see Computation::deps.
+using SharedIndex [[gnu::may_alias]] = uint32_t;
 
 struct Link {
-  Index dep;  // 0 in an inline link that is not in use
   Index sub;
   Index prev_sub;
   Index next_sub;
-  Index next_dep;
-  uint32_t version;  // id of the run that last read through this link
+  uint32_t order;  // grows along the links of `sub`
+  SharedIndex next_dep;
+  SharedIndex dep;  // 0 in an inline link that is not in use
 };
 
 // The link to the first source lies in the computation itself: most have no other, it shares the
 // cache line, and the walks can guess a subscriber's address from its link's (subscriber_of).
+//
+// `deps` and `no_source` stand where next_dep and dep would be in a link one granule behind the
+// node's start: a cursor that begins there (kHeadOffset) needs no case for "nothing read so far".
 struct Computation : Node {
-  Index deps;
-  Index deps_tail;  // while running: the last source read so far
-  Index owned;      // newest child
+  SharedIndex deps;       // first link in read order
+  SharedIndex no_source;  // 0
+  Index owned;            // newest child
   Index owner;
   Link first_link;
 };
+inline constexpr Index kHeadOffset = 1;
 static_assert(sizeof(Node) == 24 && sizeof(Computation) == 64 && sizeof(Link) == 24);
+static_assert(sizeof(Node) == kHeadOffset * kGranuleBytes + offsetof(Link, next_dep));
+static_assert(offsetof(Link, dep) == offsetof(Link, next_dep) + sizeof(Index));
 
 struct NodeHandle {
   Index index = 0;
@@ -123,6 +137,7 @@ inline Node* node_of(NodeHandle handle) noexcept {
 
 struct NodeType {
   // Memo: recompute; effect: run; signal: commit the pending value. Returns whether it changed.
+  // A computation is called in a frame of its own.
   bool (*update)(Graph&, Node*) noexcept;
   // Destroys value and closure. May be null.
   void (*destroy)(Graph&, Node*) noexcept;
@@ -151,23 +166,30 @@ namespace internal {
     [[gnu::tls_model("initial-exec")]];
 }
 
-// What a read or a creation attaches to.
-struct Context {
-  Index observer;  // 0: untracked
-  Index owner;
-};
-
-// What is being run, innermost first. The outermost frame of a graph runs nothing.
+// What is being run. The graph holds the innermost; each lies in the one that it interrupted.
 struct Frame {
-  Context context;
-  Index next;        // the link that the last run made at this point; 0: none
-  uint32_t version;  // id of the run
-  Computation* node;
-  Frame* outer;
+  Index running;   // 0 in the outermost
+  Index owner;     // of what is created
+  Index cursor;    // the link that was read last (see kHeadOffset); 0: untracked
   Index repeated;  // what was last read once more, with others in between
+  Index hidden;    // the cursor while untracked
+  Frame* outer;
+
+  // As if by assigning each; two stores.
+  void begin(Index node) noexcept {
+    const uint64_t twice = (uint64_t{node} << 32) | node;
+    const uint64_t cursor_alone = node + kHeadOffset;
+    auto* bytes = reinterpret_cast<char*>(this);
+    std::memcpy(bytes, &twice, sizeof(twice));
+    std::memcpy(bytes + sizeof(twice), &cursor_alone, sizeof(cursor_alone));
+  }
+  Index position() const noexcept { return cursor != 0 ? cursor : hidden; }
 };
-// Where the cursor of a run stands once its node is disposed: no link either, but not the end.
-inline constexpr Index kNextOfDisposed = sizeof(Link) / kGranuleBytes;
+static_assert(offsetof(Frame, owner) == 4 && offsetof(Frame, repeated) == 12);
+static_assert(std::endian::native == std::endian::little);
+// Where the cursor of a run stands once its node is disposed. Its next_dep is not 0, so that the
+// end of the run takes the long way, and leads to no source.
+inline constexpr Index kCursorOfDisposed = 64;
 
 // std::vector without the parts that a walk's inner loop need not pay for: a walk has its own copy
 // of `top` and tells it only when others may push meanwhile. Growing moves the entries.
@@ -201,8 +223,6 @@ class WalkStack {
   T* end_ = nullptr;
   std::unique_ptr<T[]> entries_;
 };
-
-class RunFrame;
 
 class Graph {
  public:
@@ -248,7 +268,9 @@ class Graph {
   Index root() const noexcept { return root_; }
 
   // --- reads
-  bool tracking() const noexcept { return frame_->context.observer != 0; }
+  bool tracking() const noexcept { return frame_.cursor != 0; }
+  // What is running and subscribes to what it reads; 0: nothing.
+  Index observer() const noexcept { return frame_.cursor != 0 ? frame_.running : 0; }
   // Subscribes the observer, if there is one. REQUIRES: dep_index == index_of(dep).
   void track(Node* dep, Index dep_index) {
     if (!track_known(dep_index)) [[unlikely]]
@@ -256,26 +278,39 @@ class Graph {
   }
   // The part of it that serves nearly every read: false when there is more to do.
   bool track_known(Index dep_index) noexcept {
-    if (last_read_ == dep_index) return true;
-    Frame& frame = *frame_;
-    if (frame.context.observer == 0) return true;
-    Link* expected = at<Link>(frame.next);
-    if (expected->dep != dep_index) [[unlikely]]
-      return frame.repeated == dep_index;
-    last_read_ = dep_index;
-    frame.node->deps_tail = frame.next;
-    frame.next = expected->next_dep;
-    expected->version = frame.version;
-    return true;
+    const Index cursor = frame_.cursor;
+    const Index next = at<Link>(cursor)->next_dep;
+    if (at<Link>(next)->dep == dep_index) [[likely]] {
+      frame_.cursor = next;
+      return true;
+    }
+    return at<Link>(cursor)->dep == dep_index || cursor == 0 || frame_.repeated == dep_index;
+  }
+  // The rest. Returns whether a link was made.
+  bool track_news(Node* dep, Index dep_index);
+  // The newest source of the observer, 0 if there is none.
+  Index last_read() const noexcept { return at<Link>(frame_.cursor)->dep; }
+  // The link of the newest source of what is running, 0 if there is none.
+  Index last_link() const noexcept {
+    const Index position = frame_.position();
+    return position == frame_.running + kHeadOffset || position == kCursorOfDisposed ? 0 : position;
+  }
+  // Whether the last run of what is running read sources that this one has not come to.
+  bool has_unread() const noexcept { return at<Link>(frame_.position())->next_dep != 0; }
+  // Reads between these subscribe nothing. They nest: `saved` is what hide_cursor() returned.
+  Index hide_cursor() noexcept {
+    if (frame_.cursor != 0) frame_.hidden = frame_.cursor;
+    return std::exchange(frame_.cursor, Index{0});
+  }
+  void show_cursor(Index saved) noexcept {
+    if (saved != 0 && frame_.cursor == 0) frame_.cursor = frame_.hidden;
   }
   // Makes a memo current. Throws CycleError when it is being computed already.
   void clean(Computation* memo);
 
   // --- writes
-  // A memo's or effect's function is on the stack.
-  bool running() const noexcept { return frame_ != &outermost_; }
   // Nothing runs and no batch is open: a new value can be committed at once.
-  bool idle() const noexcept { return (batch_depth_ | flushing_) == 0 && frame_ == &outermost_; }
+  bool idle() const noexcept { return (batch_depth_ | flushing_ | frame_.running) == 0; }
   // REQUIRES: idle(). The committed value differs: mark subscribers Dirty and run effects.
   void changed(Node* source);
   // The pending value differs from what readers saw: mark; effects run when things settle.
@@ -335,15 +370,20 @@ class Graph {
   const void* find_provided(uint64_t key) const noexcept;
   void withdraw(Node* owner, uint64_t key) noexcept;
 
-  Context& context() noexcept { return frame_->context; }
-  Frame* frame() noexcept { return frame_; }
+  // The innermost; the others hang on `outer`.
+  Frame& frame() noexcept { return frame_; }
+  // The owner of what is created.
+  Index owner() const noexcept { return frame_.owner; }
+  Index exchange_owner(Index owner) noexcept { return std::exchange(frame_.owner, owner); }
+  // The node whose function is on the stack; 0: none.
+  Index running() const noexcept { return frame_.running; }
   const Arena& arena() const noexcept { return arena_; }
   void* host = nullptr;  // the Runtime that owns this graph
 
  private:
-  friend class RunFrame;
   friend class inspect::Recorder;
   struct CheckWalk;
+  class FrameSave;
   // On the way up from a computation to a source.
   struct Step {
     Link* link;  // null where a walk begins
@@ -360,11 +400,12 @@ class Graph {
   };
 
   // graph.cpp
-  void track_news(Node* dep, Index dep_index);
   void link(Node* dep, Computation* sub);
   Index unlink(Link* link) noexcept;
   void unlink_all(Computation* sub) noexcept;
-  void purge(Computation* sub) noexcept;
+  void purge() noexcept;
+  bool end_with_news(Computation* node) noexcept;
+  bool prepare_owner(Computation* node) noexcept;
   void release_link(Link* link) noexcept;
   void unwatch(Node* dep) noexcept;
   void drain_unwatched() noexcept;
@@ -376,10 +417,15 @@ class Graph {
   bool check_dirty(Computation* sub) noexcept;
   void end_check(const CheckWalk& walk, Step* top) noexcept;
   void promote_others(const Node* source, const Link* link) noexcept;
+  void renumber(Computation* sub) noexcept;
+  static bool is_read(const Frame& frame, const Link* link) noexcept;
   bool is_current_link(const Link* link) const noexcept;
-  bool update(Node* node) noexcept { return node_updates[node->type](*this, node); }
   void refresh(Computation* memo) noexcept;
   void refresh_deep(Computation* memo);
+  bool commit(Node* source) noexcept;
+  bool run_in_frame(Computation* node, Index index) noexcept;
+  bool run(Computation* node) noexcept;
+  bool update(Node* node) noexcept;
   [[noreturn]] void throw_cycle(const Computation* memo) const;
   [[noreturn]] void throw_nesting(const Computation* memo) const;
   std::string join_names(const std::vector<Index>& path) const;
@@ -406,9 +452,7 @@ class Graph {
   void run_ancestors(Computation* effect);
   [[noreturn]] void give_up(Computation* effect);
 
-  Index last_read_ = 0;  // by the observer of the frame; 0 after a change of frame
-  Frame* frame_ = &outermost_;
-  uint32_t version_ = 0;  // the newest id of a run
+  Frame frame_{};
   uint32_t batch_depth_ = 0;
   uint32_t flushing_ = 0;
   uint32_t walks_ = 0;     // above 0 links and nodes must stay readable
@@ -418,7 +462,6 @@ class Graph {
   WalkStack<Link*> propagate_stack_;
   WalkStack<Step> check_stack_;
   EffectQueue queue_;
-  Frame outermost_{};
   Arena arena_;
   std::vector<Index> unwatched_;
   std::vector<NodeHandle> written_;  // signals that a running function wrote
@@ -456,59 +499,5 @@ void fill_in(Graph& graph, Node* node, Part& place, Part&& part, Last& last_plac
     throw;
   }
 }
-
-// One run of a computation: observer and owner are the node from construction until finish().
-class RunFrame : private Frame {
- public:
-  RunFrame(Graph& graph, Computation* running) noexcept : graph_(graph) {
-    const Index index = index_of(running);
-    context.observer = index;
-    next = running->deps;
-    outer = graph.frame_;
-    keep_stores_apart();
-    context.owner = index;
-    version = ++graph.version_;
-    node = running;
-    repeated = 0;
-    graph.last_read_ = 0;
-    graph.frame_ = this;
-    running->deps_tail = 0;
-    constexpr Flags kOver = kDirty | kPending | kRecursed | kChecking;
-    running->flags = static_cast<Flags>((running->flags & ~kOver) | kRunning);
-  }
-  RunFrame(const RunFrame&) = delete;
-  RunFrame& operator=(const RunFrame&) = delete;
-
-  // Disposes what the last run made. Returns false when that disposed the node itself.
-  [[nodiscard]] bool prepare() noexcept {
-    if (!(node->flags & kOwns)) [[likely]]
-      return true;
-    graph_.dispose_owned(node);
-    return !(node->flags & kDisposed);
-  }
-
-  // User code called from here on (an equality function) is untracked.
-  void stop_tracking() noexcept { context.observer = 0; }
-
-  // Drops the sources that were not read again. Returns false when the node disposed itself: then
-  // it must not be touched any more.
-  bool finish() noexcept {
-    graph_.frame_ = outer;
-    graph_.last_read_ = 0;
-    node->flags &= static_cast<Flags>(~kRunning);
-    if (next == 0) [[likely]]
-      return true;
-    return finish_news();
-  }
-
- private:
-  friend class Graph;
-  bool finish_news() noexcept;
-  // GCC gathers neighbouring words in vector registers to store them at once, which takes longer
-  // than two stores: 7 % of the time of a chain of memos.
-  static void keep_stores_apart() noexcept { asm volatile("" ::: "memory"); }
-
-  Graph& graph_;
-};
 
 }  // namespace lattice::reactive

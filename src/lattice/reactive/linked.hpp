@@ -74,7 +74,7 @@ struct WithPrevious {
   std::optional<T> last = {};
 
   T operator()() {
-    const auto* base = at<MemoBase<T>>(Graph::current().context().owner);
+    const auto* base = at<MemoBase<T>>(Graph::current().owner());
     std::optional<T> previous = last;
     if (auto write = written.peek(); write.has_value() && write->run + 1 == base->runs) {
       previous = std::move(write->value);

@@ -64,26 +64,28 @@ struct MemoNode : MemoBase<T> {
 
   static bool update(Graph& graph, Node* node) noexcept {
     auto* self = static_cast<MemoNode*>(node);
-    RunFrame frame(graph, self);
-    bool changed = true;
-    if (frame.prepare()) {
-      ++self->runs;
-      try {
-        changed = self->recompute(frame);
-      } catch (...) {
-        if (!(self->flags & kDisposed)) graph.set_error(self, std::current_exception());
-      }
+    ++self->runs;
+    try {
+      return self->recompute(graph);
+    } catch (...) {
+      if (!(self->flags & kDisposed)) graph.set_error(self, std::current_exception());
+      return true;
     }
-    frame.finish();
-    return changed;
   }
 
-  bool recompute(RunFrame& frame) {
+  bool recompute([[maybe_unused]] Graph& graph) {
     T next = function();
-    if constexpr (!kComparesPlainly<T, Equal>) frame.stop_tracking();
-    if (this->flags & (kEmpty | kError)) [[unlikely]] {
-      return store_news(std::move(next));
+    if constexpr (kComparesPlainly<T, Equal>) {
+      return store(std::move(next));
+    } else {
+      UntrackedGuard guard(graph);
+      return store(std::move(next));
     }
+  }
+
+  [[gnu::always_inline]] bool store(T&& next) {
+    if (this->flags & (kEmpty | kError)) [[unlikely]]
+      return store_news(std::move(next));
     if (equal(this->value, next)) return false;
     this->value = std::move(next);
     return true;

@@ -17,7 +17,11 @@
 namespace lattice::reactive {
 
 namespace {
-bool is_computation(const Node* node) noexcept { return node_types[node->type].is_computation; }
+bool is_computation(const Node* node) noexcept { return (node->flags & kComputation) != 0; }
+bool is_newest(const Node* node) noexcept { return (node->prev_owned & kOwnerBit) != 0; }
+Computation* owner_of_newest(const Node* node) noexcept {
+  return at<Computation>(node->prev_owned & ~kOwnerBit);
+}
 
 uint16_t root_type() {
   static const uint16_t type = register_node_type({nullptr, nullptr, sizeof(Computation), true});
@@ -28,8 +32,8 @@ uint16_t root_type() {
 Graph::Graph() : arena_(*this) {
   Index index = arena_.allocate_node(sizeof(Computation));
   auto* node = at<Computation>(index);
-  *node = Computation{{0, root_type(), node->generation, 0, 0, 0, 0}, 0, 0, 0, 0, {}};
-  root_ = outermost_.context.owner = index;
+  *node = Computation{{kComputation, root_type(), node->generation, 0, 0, 0, 0}, 0, 0, 0, 0, {}};
+  root_ = frame_.owner = index;
 }
 
 Graph::Graph(StandIn) noexcept : arena_(*this) {}
@@ -52,48 +56,41 @@ Node* Graph::create(uint16_t type, Flags flags) {
   const NodeType& description = node_types[type];
   Index index = arena_.allocate_node(description.bytes);
   auto* node = at<Computation>(index);
-  node->flags = flags;
+  node->flags = description.is_computation ? static_cast<Flags>(flags | kComputation) : flags;
   node->type = type;
   node->subs = node->subs_tail = 0;
   if (description.is_computation) {
-    node->deps = node->deps_tail = node->owned = node->first_link.dep = 0;
+    node->deps = node->no_source = node->owned = node->first_link.dep = 0;
   }
   adopt(node);
-  if (description.is_computation) static_cast<Computation*>(node)->owner = node->prev_owned;
+  if (description.is_computation) node->owner = index_of(owner_of_newest(node));
   return node;
 }
 
 void Graph::adopt(Node* node) noexcept {
-  auto* owner = at<Computation>(context().owner);
+  auto* owner = at<Computation>(frame_.owner);
   if ((owner->flags & (kDisposed | kRunning)) == kDisposed) [[unlikely]] {
-    owner = at<Computation>(living_owner(context().owner));
+    owner = at<Computation>(living_owner(frame_.owner));
   }
   Index index = index_of(node);
   node->next_owned = owner->owned;
-  node->prev_owned = index_of(owner);
-  node->flags |= kFirstOwned;
+  node->prev_owned = index_of(owner) | kOwnerBit;
   if (owner->flags & (kMutable | kWatching | kNested)) node->flags |= kNested;
-  if (owner->owned != 0) {
-    auto* sibling = at<Node>(owner->owned);
-    sibling->prev_owned = index;
-    sibling->flags &= static_cast<Flags>(~kFirstOwned);
-  }
+  if (owner->owned != 0) at<Node>(owner->owned)->prev_owned = index;
   owner->owned = index;
   owner->flags |= kOwns;
 }
 
 void Graph::detach(Node* node) noexcept {
-  if (node->flags & kFirstOwned) {
-    auto* owner = at<Computation>(node->prev_owned);
+  if (is_newest(node)) {
+    Computation* owner = owner_of_newest(node);
     owner->owned = node->next_owned;
     if (owner->owned == 0) owner->flags &= static_cast<Flags>(~kOwns);
   } else {
     at<Node>(node->prev_owned)->next_owned = node->next_owned;
   }
   if (node->next_owned == 0) return;
-  auto* next = at<Node>(node->next_owned);
-  next->prev_owned = node->prev_owned;
-  next->flags |= node->flags & kFirstOwned;
+  at<Node>(node->next_owned)->prev_owned = node->prev_owned;
 }
 
 Index Graph::living_owner(Index owner) const noexcept {
@@ -111,13 +108,15 @@ void Graph::dispose(Node* node) noexcept {
   // A source knows only its siblings, and finding its owner through them would be linear; what its
   // destructor may create goes to the root.
   const Index owner = is_computation(node) ? static_cast<Computation*>(node)->owner : root_;
-  Context saved = std::exchange(context(), {0, living_owner(owner)});
+  const Index saved_cursor = hide_cursor();
+  const Index saved_owner = exchange_owner(living_owner(owner));
   ++batch_depth_;
   begin_walk();  // a cleanup may dispose the owner that is current meanwhile
   dispose_tree(node);
   end_walk();
   --batch_depth_;
-  context() = saved;
+  exchange_owner(saved_owner);
+  show_cursor(saved_cursor);
   try {
     settle();
   } catch (...) {
@@ -135,13 +134,15 @@ void Graph::abandon(Node* node) noexcept {
 // Children go with their cleanups as if by dispose(), but the owner lives on.
 void Graph::dispose_owned(Computation* owner) noexcept {
   Index living = owner->owner != 0 ? living_owner(owner->owner) : index_of(owner);
-  Context saved = std::exchange(context(), {0, living});
+  const Index saved_cursor = hide_cursor();
+  const Index saved_owner = exchange_owner(living);
   ++batch_depth_;
   begin_walk();
   while (owner->owned != 0) dispose_tree(at<Node>(owner->owned));
   end_walk();
   --batch_depth_;
-  context() = saved;
+  exchange_owner(saved_owner);
+  show_cursor(saved_cursor);
 }
 
 void Graph::dispose_tree(Node* root) noexcept {
@@ -156,8 +157,8 @@ void Graph::dispose_tree(Node* root) noexcept {
     if (node == root) return retire(node);
     // It was its owner's newest child; only what a cleanup has created meanwhile is newer.
     Node* first = node;
-    while (!(first->flags & kFirstOwned)) first = at<Node>(first->prev_owned);
-    Node* parent = at<Node>(first->prev_owned);
+    while (!is_newest(first)) first = at<Node>(first->prev_owned);
+    Node* parent = owner_of_newest(first);
     retire(node);
     node = parent;
   }
@@ -179,7 +180,7 @@ void Graph::finish(Node* node) noexcept {
   if (type.destroy != nullptr) type.destroy(*this, node);
   if (node->flags & kHasExtra) extras_.erase(index_of(node));
   const bool has_readers = (node->flags & kMutable) && node->subs != 0;
-  node->flags &= kDisposed | kQueued | kUnwatched;
+  node->flags &= kDisposed | kQueued | kUnwatched | kComputation;
   if (!has_readers && !(node->flags & (kQueued | kUnwatched))) release_slot(node);
 }
 
@@ -237,8 +238,8 @@ void Graph::set_node_error_handler(Node* node, std::function<void(std::exception
 }
 
 void Graph::report(const Node* node, std::exception_ptr error) noexcept {
-  Context saved = context();
-  context().observer = 0;
+  const Index saved_cursor = hide_cursor();
+  const Index saved_owner = owner();
   try {
     if (handle_error(node, error)) {
       // by a boundary
@@ -253,7 +254,8 @@ void Graph::report(const Node* node, std::exception_ptr error) noexcept {
   } catch (...) {
     std::fprintf(stderr, "lattice: error in '%s'\n", node ? name_of(node) : "?");
   }
-  context() = saved;
+  exchange_owner(saved_owner);
+  show_cursor(saved_cursor);
 }
 
 }  // namespace lattice::reactive

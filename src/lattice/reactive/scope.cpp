@@ -48,7 +48,7 @@ Owner Owner::create() {
 
 Owner Owner::current() {
   Graph& graph = Graph::current();
-  return Owner(reactive::handle_of(reactive::at<Node>(graph.context().owner)));
+  return Owner(reactive::handle_of(reactive::at<Node>(graph.owner())));
 }
 
 Owner Owner::root() {
@@ -85,7 +85,7 @@ void Owner::clear() const {
 Owner::Entered::Entered(const Owner& owner)
     : graph_(*reactive::graph_of(owner.node())),
       node_(owner.node()),
-      saved_(std::exchange(graph_.context().owner, owner.handle_.index)),
+      saved_(graph_.exchange_owner(owner.handle_.index)),
       is_scope_(!(node_->flags & (reactive::kMutable | reactive::kWatching))),
       outermost_(!(node_->flags & reactive::kRunning)) {
   if (is_scope_) {
@@ -96,7 +96,7 @@ Owner::Entered::Entered(const Owner& owner)
 }
 
 Owner::Entered::~Entered() {
-  graph_.context().owner = saved_;
+  graph_.exchange_owner(saved_);
   if (!is_scope_) {
     graph_.end_walk();
   } else if (outermost_) {

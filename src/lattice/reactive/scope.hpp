@@ -85,9 +85,8 @@ void on_cleanup(std::function<void()> cleanup);
 namespace reactive {
 class UntrackedGuard {
  public:
-  explicit UntrackedGuard(Graph& graph) noexcept
-      : graph_(graph), saved_(std::exchange(graph.context().observer, Index{0})) {}
-  ~UntrackedGuard() { graph_.context().observer = saved_; }
+  explicit UntrackedGuard(Graph& graph) noexcept : graph_(graph), saved_(graph.hide_cursor()) {}
+  ~UntrackedGuard() { graph_.show_cursor(saved_); }
   UntrackedGuard(const UntrackedGuard&) = delete;
   UntrackedGuard& operator=(const UntrackedGuard&) = delete;
 

@@ -41,6 +41,7 @@
 #include <new>
 #include <string>
 #include <string_view>
+#include <type_traits>
 #include <unordered_map>
 #include <utility>
 #include <vector>
@@ -480,7 +481,7 @@ class Graph {
 
 // Moves into a new node what it holds. When a constructor throws, the node has never been.
 template <class Part>
-void fill_in(Graph& graph, Node* node, Part& place, Part&& part) {
+void fill_in(Graph& graph, Node* node, Part& place, std::type_identity_t<Part>&& part) {
   try {
     new (&place) Part(std::move(part));
   } catch (...) {
@@ -489,7 +490,8 @@ void fill_in(Graph& graph, Node* node, Part& place, Part&& part) {
   }
 }
 template <class Part, class Last>
-void fill_in(Graph& graph, Node* node, Part& place, Part&& part, Last& last_place, Last&& last) {
+void fill_in(Graph& graph, Node* node, Part& place, std::type_identity_t<Part>&& part,
+             Last& last_place, std::type_identity_t<Last>&& last) {
   fill_in(graph, node, place, std::move(part));
   try {
     new (&last_place) Last(std::move(last));

@@ -5,7 +5,7 @@
 Called by `./run test`, which has set everything up. A stage is a function that returns an
 Outcome; it writes what its tools print to build/log/test-<stage>.log and shows the end of it when
 something fails. A failing stage never stops the next one. Counts are single test cases: GoogleTest
-cases, pytest tests, client tests; each lint tool counts as one.
+cases, pytest tests, client tests, cases of foreign suites; each lint tool counts as one.
 
 The last line is always `N passed, N failed` (with `, N skipped` if any); exit 1 on a failure.
 """
@@ -123,7 +123,7 @@ def test_modules(preset: str) -> list[str]:
 
 def build_all() -> Outcome:
     """Everything the later stages run, in one go; what does not build fails in its own stage."""
-    built = build("release", ["_core", "_core_stub", "lattice_tests"], "build")
+    built = build("release", ["_core", "_core_stub", "lattice_tests", "foreign_node"], "build")
     return Outcome(notes=[] if built.code == 0 else ["parts do not build, see below"])
 
 
@@ -350,6 +350,34 @@ def client_counts(output: str) -> tuple[int, int, int]:
     return int(passed), int(failed), int(skipped or 0)
 
 
+def foreign() -> Outcome:
+    """Test suites of other projects, unmodified, against the C++ core (tests/foreign)."""
+    outcome = Outcome()
+    built = build("release", ["foreign_node"], "foreign-build")
+    if built.code != 0:
+        outcome.fail("build of the Node-API addon", compiler_errors(built.output))
+        return outcome
+    folder = ROOT / "build" / "release" / "foreign"
+    done = run(
+        ["node", "run.mjs", folder / "lattice.node", folder],
+        log="foreign",
+        cwd=ROOT / "tests" / "foreign" / "node",
+        timeout_s=300,
+    )
+    count_foreign(done, outcome)
+    if outcome.failed:
+        print("\n".join("    | " + line for line in done.output.splitlines()[-60:]))
+    return outcome
+
+
+def count_foreign(done: Run, outcome: Outcome) -> None:
+    """The cases of run.mjs: a FAIL line for each that failed, and the sum at the end."""
+    outcome.passed, outcome.failed, outcome.skipped = client_counts(done.output)
+    outcome.failures += re.findall(r"^FAIL (.*)$", done.output, re.MULTILINE)
+    if (done.code != 0 and not outcome.failed) or not outcome.total:
+        outcome.fail(f"tests/foreign/node/run.mjs ended with code {done.code}")
+
+
 def bundle_size() -> str:
     """Bytes of the client's script as it is and gzipped, so that a change of size is seen."""
     script = ROOT / "client" / "dist" / "client.js"
@@ -459,6 +487,7 @@ def stages(arguments: argparse.Namespace) -> dict[str, Callable[[], Outcome]]:
         "lint": lint,
         "client": client,
         "cpp": cpp,
+        "foreign": foreign,
         "python": python,
         "browser": browser,
         "demo": demo,

@@ -63,6 +63,35 @@ def test_the_clients_last_sum_counts() -> None:
     assert gate.client_counts("crashed") == (0, 0, 0)
 
 
+def test_each_case_of_a_foreign_suite_is_counted_and_failures_are_named() -> None:
+    outcome = gate.Outcome()
+    output = "FAIL Batching: #131 revert: ran twice\n178 passed, 1 failed\n"
+    gate.count_foreign(gate.Run(1, output), outcome)
+    assert (outcome.passed, outcome.failed) == (178, 1)
+    assert outcome.failures == ["Batching: #131 revert: ran twice"]
+
+
+@pytest.mark.parametrize(
+    "done",
+    [
+        gate.Run(139, "Segmentation fault\n"),
+        gate.Run(0, ""),
+        gate.Run(1, "179 passed, 0 failed\n"),
+        gate.Run(127, "node: not found"),
+    ],
+)
+def test_a_foreign_suite_that_does_not_end_well_is_a_failure(done: gate.Run) -> None:
+    outcome = gate.Outcome()
+    gate.count_foreign(done, outcome)
+    assert outcome.failed == 1
+
+
+def test_an_addon_that_does_not_build_is_one_failure(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(gate, "build", lambda *_: gate.Run(1, "addon.cpp:3: error: gone"))
+    outcome = gate.foreign()
+    assert outcome.failures == ["build of the Node-API addon"]
+
+
 def test_a_stage_that_raises_is_one_failure(capsys: pytest.CaptureFixture[str]) -> None:
     def broken() -> None:
         raise OSError("no disk")

@@ -34,10 +34,8 @@ uint32_t run_of(Index running) {
 }
 
 std::vector<OpenBlock>& open_blocks() {
-  // Never freed: a generator that is closed at the very end of a thread still ends its blocks.
-  static constinit thread_local std::vector<OpenBlock>* blocks = nullptr;
-  if (blocks == nullptr) blocks = new std::vector<OpenBlock>;
-  return *blocks;
+  static thread_local std::vector<OpenBlock> blocks;
+  return blocks;
 }
 
 uint64_t serial_of(Graph& graph) {

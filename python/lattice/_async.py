@@ -231,8 +231,9 @@ def note_late_read(source: Any) -> None:
 
 
 def _is_tracked(run: CoroutineRun, source: Any) -> bool:
-    late = getattr(run, "late", None)
-    return late is not None and any(node is source for node, _, _ in late.tracked().stamps.values())
+    return isinstance(run, _Run) and any(
+        node is source for node, _, _ in run.late.tracked().stamps.values()
+    )
 
 
 def _is_written_back(frame: FrameType) -> bool:
@@ -384,7 +385,10 @@ class AsyncMemo(Generic[T_co]):
         return self._run.runs
 
     def __await__(self) -> Generator[Any, None, T_co]:
-        """Waits until nothing is loading; gives the value, or raises what the last run raised."""
+        """Waits until nothing is loading; gives the value, or raises what the last run raised.
+
+        In an async memo or effect it also subscribes, like ``track(rows)``.
+        """
         return self._wait().__await__()
 
     async def _wait(self) -> T_co:
@@ -415,6 +419,9 @@ class AsyncMemo(Generic[T_co]):
         finally:
             tracked.waiters.pop(id(settled), None)
             watcher.dispose()
+        run = current_run()
+        if isinstance(run, _Run):
+            return cast("T_co", run.late.track(run, self))
         return self._value.peek()
 
     def _value_or_not_ready(self) -> None:

@@ -51,7 +51,8 @@ struct Stage {
   std::function<void()> last_wake;
 };
 
-// Frames: 'e' is echoed, 'b' blocks until the gate opens, 't' throws, 'f' fails, 'w' floods.
+// Frames: 'e' is echoed, 'b' blocks until the gate opens, 'p' is over with the next drain, 't'
+// throws, 'f' fails, 'w' floods.
 class FakeSession final : public HostedSession {
  public:
   FakeSession(std::shared_ptr<Stage> stage, SessionRequest request, PageContext page)
@@ -82,10 +83,15 @@ class FakeSession final : public HostedSession {
       for (int i = 0; i < 200; ++i) sink_->send(std::vector<uint8_t>(100'000));
     }
     if (kind == 'd') ++dropped_;
+    if (kind == 'p') is_waiting_ = true;
     sink_->send({static_cast<uint8_t>(kind)});
     return {};
   }
-  void drain() override { ++stage_->drained; }
+  void drain() override {
+    ++stage_->drained;
+    is_waiting_ = false;
+  }
+  bool is_waiting() const override { return is_waiting_; }
   void close() override { ++stage_->closed; }
   uint64_t dropped_events() const override { return dropped_; }
 
@@ -95,6 +101,7 @@ class FakeSession final : public HostedSession {
   const PageContext page_;
   std::shared_ptr<FrameSink> sink_;
   uint64_t dropped_ = 0;
+  bool is_waiting_ = false;
 };
 
 class FakeFactory final : public SessionFactory {
@@ -314,6 +321,28 @@ TEST_F(ServerTest, WakeDrainsOnTheStrandAndIsHarmlessAfterTheEnd) {
   server->stop();
   wake();
   EXPECT_EQ(stage->drained, 1);
+}
+
+TEST_F(ServerTest, FramesWaitWhileAHandlerIsNotOver) {
+  start();
+  auto client = open_page();
+  const int before = stage->received;
+  for (const char kind : {'p', 'e', 'p', 'd'}) client->send_bytes({static_cast<uint8_t>(kind)});
+  EXPECT_EQ(client->read().payload, std::vector<uint8_t>{'p'});
+  std::this_thread::sleep_for(milliseconds(50));
+  EXPECT_EQ(stage->received, before + 1);
+  stage->last_wake();
+  EXPECT_EQ(client->read().payload, std::vector<uint8_t>{'e'});
+  EXPECT_EQ(client->read().payload, std::vector<uint8_t>{'p'});
+  std::this_thread::sleep_for(milliseconds(50));
+  EXPECT_EQ(stage->received, before + 3);
+  stage->last_wake();
+  EXPECT_EQ(client->read().payload, std::vector<uint8_t>{'d'});
+  client->send_bytes({'p'});
+  client->send_bytes({'e'});
+  EXPECT_EQ(client->read().payload, std::vector<uint8_t>{'p'});
+  client.reset();  // the session ends while frames wait
+  EXPECT_TRUE(eventually([&] { return stage->destroyed == 1; }));
 }
 
 TEST_F(ServerTest, DroppedEventsAreCounted) {

@@ -883,7 +883,7 @@ async def test_an_error_passes_through_async_memos():
     log.dispose()
 
 
-async def test_awaiting_another_async_memo_inside_waits_without_subscribing():
+async def test_awaiting_another_async_memo_inside_waits_and_subscribes():
     source, runs_seen = Source(), []
     user = lt.async_memo(source.__call__, name="user")
 
@@ -897,6 +897,43 @@ async def test_awaiting_another_async_memo_inside_waits_without_subscribing():
     await source.answer("ada")
     assert await waiting == "hello ada"
     assert runs_seen == [1]
+    user.refresh()
+    await turns()
+    await source.answer("ada")
+    assert await greeting == "hello ada"
+    assert runs_seen == [1]  # the same value
+    user.refresh()
+    await turns()
+    assert greeting.value == "hello ada"
+    await source.answer("grace")
+    assert await greeting == "hello grace"
+    assert runs_seen == [1, 1]
+
+
+async def test_awaiting_another_that_fails_subscribes_too():
+    source, query = Source(), lt.signal(0)
+
+    @lt.async_memo
+    async def user():
+        query.value
+        return await source()
+
+    @lt.async_memo
+    async def greeting():
+        try:
+            return f"hello {await user}"
+        except ValueError as error:
+            return f"nobody: {error}"
+
+    log = lt.effect(lambda: greeting.latest)
+    await turns()
+    await source.fail(ValueError("offline"))
+    assert greeting.value == "nobody: offline"
+    query.value = 1
+    await turns()
+    await source.answer("ada")
+    assert greeting.value == "hello ada"
+    log.dispose()
 
 
 # --- ownership

@@ -269,20 +269,22 @@ async def test_the_value_asked_for_is_shown_while_it_loads() -> None:
     assert shown[-1] == (1, 10)
 
 
-async def test_await_gives_the_value_and_does_not_subscribe() -> None:
+async def test_await_gives_the_value() -> None:
     """async compute: "should resolve to a value with resolveAsync"."""
-    x, seen = lt.signal(1), []
+    x = lt.signal(1)
     a = times_ten(x)
+    seen = []
 
-    @lt.effect
     async def once() -> None:
         seen.append(await a)
 
+    task = asyncio.ensure_future(once())
     await settle()
     assert seen == [10]
     x.value = 2
     await settle()
     assert seen == [10]
+    await task
 
 
 async def test_await_in_a_memo_is_refused() -> None:

@@ -289,6 +289,14 @@ PyObject* memo_replace(PyObject* object, PyObject* const* args, Py_ssize_t count
   Py_RETURN_NONE;
 }
 
+// For linked memos, right after creation: only a source makes it run again, whoever stops reading.
+PyObject* memo_keep_sources(PyObject* object, PyObject*) {
+  NodeObject* self = as_node(object);
+  self->keeps_sources = true;
+  if (self->node != nullptr) self->node->flags |= reactive::kUnwatched;
+  Py_RETURN_NONE;
+}
+
 PyObject* memo_repr(PyObject* object) {
   NodeObject* self = as_node(object);
   NodeObject* shown = instance_if_any(self);
@@ -344,6 +352,7 @@ PyMethodDef memo_methods[] = {
      "dispose()\n--\n\nEnds it; later use raises DisposedError."},
     {"_replace", reinterpret_cast<PyCFunction>(reinterpret_cast<void*>(&memo_replace)),
      METH_FASTCALL, nullptr},
+    {"_keep_sources", &memo_keep_sources, METH_NOARGS, nullptr},
     {"__format__", &node_format, METH_O, nullptr},
     {"__reduce_ex__", &node_reduce, METH_O, nullptr},
     {"__class_getitem__", &node_class_getitem, METH_O | METH_CLASS, nullptr},

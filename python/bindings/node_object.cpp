@@ -150,6 +150,7 @@ int bind_here(NodeObject* self) {
         break;
       case NodeKind::Memo:
         node = graph.create(types.memo_node, reactive::kMutable | reactive::kDirty);
+        if (self->keeps_sources) node->flags |= reactive::kUnwatched;
         break;
       case NodeKind::Effect:
         node = graph.create(types.effect_node, reactive::kWatching);
@@ -223,6 +224,12 @@ void drop_content(NodeObject* self, bool keep_function) {
 
 }  // namespace
 
+// A memo that keeps its sources counts as waiting to be unlinked, so that it never is; at its end
+// it is a memo like others.
+void unwatch_as_others(const NodeObject* self, Node* node) noexcept {
+  if (self->keeps_sources) node->flags &= static_cast<Flags>(~reactive::kUnwatched);
+}
+
 // Called by the graph when the node's owner ends, or the runtime, or by dispose_object.
 void destroy_node(Graph& graph, Node* node) noexcept {
   GilScope gil;
@@ -231,6 +238,7 @@ void destroy_node(Graph& graph, Node* node) noexcept {
   SavedError saved;
   Py_INCREF(as_object(self));
   object_of(node) = nullptr;
+  unwatch_as_others(self, node);
   auto* state = static_cast<SessionState*>(static_cast<Runtime*>(graph.host)->host);
   const bool is_default = state == nullptr || state->kind() == SessionState::Kind::Default;
   // Nodes of a thread that ends live on as templates.
@@ -326,6 +334,7 @@ void leave_graph(NodeObject* self) {
   if (node == nullptr) return;
   give_children_to_graph(self);
   object_of(node) = nullptr;
+  unwatch_as_others(self, node);
   if (graph == Graph::current_fast()) {
     SavedError saved;
     graph->dispose(node);

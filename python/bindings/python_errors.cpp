@@ -290,9 +290,21 @@ void log_exception(PyObject* exception, std::string_view what) noexcept {
   Py_XDECREF(module);
 }
 
-// Steals `exception`.
 void report_error(Graph& graph, PyObject* exception, const std::string& what, const char* name,
                   reactive::NodeHandle effect) {
+  if (PyErr_GivenExceptionMatches(exception, PyExc_Exception)) {
+    SavedError saved;
+    raise_again(exception);
+    auto error = std::make_exception_ptr(nanobind::python_error());
+    if (graph.handle_error(reactive::node_of(effect), error)) return;
+    set_native_error(error);  // as it was, or what the last handler raised
+    exception = take_raised();
+  }
+  report_unhandled(graph, exception, what, name, effect);
+}
+
+void report_unhandled(Graph& graph, PyObject* exception, const std::string& what, const char* name,
+                      reactive::NodeHandle effect) {
   SavedError saved;
   auto* runtime = static_cast<Runtime*>(graph.host);
   auto* state = runtime != nullptr ? static_cast<SessionState*>(runtime->host) : nullptr;

@@ -8,6 +8,8 @@
 #include <optional>
 
 #include "extents.hpp"
+#include "lattice/reactive/boundary.hpp"
+#include "lattice/reactive/context.hpp"
 #include "lattice/reactive/side_stack.hpp"
 #include "reactive_node.hpp"
 #include "recursion.hpp"
@@ -176,6 +178,73 @@ nb::object current_session() {
   return nb::borrow(state->object());
 }
 
+// --- context and error boundaries
+
+uint64_t new_context() { return reactive::new_context_key(); }
+
+void provide(uint64_t key, nb::handle value) {
+  if (thread_face.loading != 0 && !is_served_here()) {
+    raise_error(lattice_error,
+                "provide() at module level of a served app reaches no session: give the value as "
+                "the default, lt.context(value), or provide it in a component");
+    throw nb::python_error();
+  }
+  Graph::current().provide(key, std::make_shared<SharedRef>(value.ptr()));
+}
+
+nb::object provided(uint64_t key, nb::object otherwise) {
+  const void* found = Graph::current().find_provided(key);
+  return found != nullptr ? nb::borrow(static_cast<const SharedRef*>(found)->get()) : otherwise;
+}
+
+void call_handler(const SharedRef& handler, std::exception_ptr error) {
+  GilScope gil;
+  if (!gil) return;
+  set_python_error(error);
+  nb::object exception = nb::steal(take_raised());
+  PyObject* result = PyObject_CallOneArg(handler.get(), exception.ptr());
+  if (result == nullptr) throw nb::python_error();
+  Py_DECREF(result);
+}
+
+// An owner with an error handler. A component's later render finds its boundary again, with the
+// handler of that render.
+class Boundary {
+ public:
+  explicit Boundary(nb::object handler)
+      : handler_(std::make_shared<std::optional<SharedRef>>(checked(handler).ptr())),
+        owner_(reactive::create_boundary([slot = handler_](std::exception_ptr error) {
+          call_handler(SharedRef(slot->value()), error);
+        })) {}
+
+  void replace(nb::object handler) {
+    const SharedRef before = std::move(handler_->value());  // dropped when all is in place
+    handler_->emplace(checked(handler).ptr());
+  }
+  nb::object run(nb::object function) {
+    checked(function);
+    PyObject* result = owner_.run([&] { return PyObject_CallNoArgs(function.ptr()); });
+    if (result == nullptr) {
+      if (!PyErr_ExceptionMatches(PyExc_Exception)) throw nb::python_error();
+      report_error(Graph::current(), take_raised(), "the body of an error boundary", "",
+                   owner_.handle());
+      result = Py_NewRef(Py_None);
+    }
+    settle_trash();
+    return nb::steal(result);
+  }
+
+ private:
+  static nb::object checked(nb::object function) {
+    if (PyCallable_Check(function.ptr())) return function;
+    PyErr_Format(PyExc_TypeError, "error_boundary() takes two functions, not %R", function.ptr());
+    throw nb::python_error();
+  }
+
+  std::shared_ptr<std::optional<SharedRef>> handler_;
+  Owner owner_;
+};
+
 void add_type(nb::module_& module, const char* name, PyTypeObject*& place, PyTypeObject* type) {
   if (type == nullptr) throw nb::python_error();
   place = type;
@@ -259,6 +328,13 @@ void bind_reactive(nb::module_& module) {
   module.def(
       "on_cleanup", [](nb::object function) { check(add_cleanup(function.ptr())); },
       nb::arg("function"));
+  module.def("new_context", &new_context, "A key for provide() and provided().");
+  module.def("provide", &provide, nb::arg("key"), nb::arg("value").none());
+  module.def("provided", &provided, nb::arg("key"), nb::arg("otherwise").none());
+  nb::class_<Boundary>(module, "Boundary", "Takes the errors of what its function makes.")
+      .def(nb::init<nb::object>(), nb::arg("handler"))
+      .def("replace", &Boundary::replace, nb::arg("handler"))
+      .def("run", &Boundary::run, nb::arg("function"));
   module.def("flush", &flush, "Runs queued effects, and what other threads have sent.");
   module.def(
       "values_equal", [](nb::handle a, nb::handle b) { return values_equal(a.ptr(), b.ptr()); },

@@ -104,11 +104,12 @@ struct NodeObject {
   bool kept_by_graph;  // an effect to which the graph holds a strong reference
   bool weak;           // an effect that nobody keeps
   bool user_phase;
-  bool is_factory;  // an effect whose function makes the function to run, per session
-  bool registered;  // in the list of module-level effects
-  bool held_stale;  // a source was added in this run
-  bool is_store;    // the anchor of a store, see store_node.hpp
-  bool is_mutated;  // a signal's pending value was changed in place: a change, if it is the same
+  bool is_factory;     // an effect whose function makes the function to run, per session
+  bool registered;     // in the list of module-level effects
+  bool held_stale;     // a source was added in this run
+  bool keeps_sources;  // a memo that stays subscribed while nobody reads it
+  bool is_store;       // the anchor of a store, see store_node.hpp
+  bool is_mutated;     // a signal's pending value was changed in place: a change, if it is the same
 };
 
 inline NodeObject* as_node(PyObject* object) noexcept {
@@ -319,8 +320,13 @@ PyObject* refuse_coroutine(PyObject* coroutine, PyObject* function, const char* 
 inline bool is_coroutine(PyObject* object) noexcept {
   return object != nullptr && PyCoro_CheckExact(object);
 }
+// To the nearest error boundary above the effect (without one: above what is current), else to the
+// session or the log.
 void report_error(Graph& graph, PyObject* exception, const std::string& what, const char* name,
                   reactive::NodeHandle effect = {});
+// The second half alone. Steals `exception` too.
+void report_unhandled(Graph& graph, PyObject* exception, const std::string& what, const char* name,
+                      reactive::NodeHandle effect = {});
 // "app.py:12" of the innermost frame outside the package; its function's name.
 struct UserPlace {
   std::string where, function;

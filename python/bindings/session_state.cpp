@@ -32,7 +32,7 @@ void handle_native_error(Runtime* runtime, std::exception_ptr error, const char*
     exception = raise_error(lattice_error, text_of_exception(error)), exception = take_raised();
   std::string what =
       name != nullptr && name[0] != '?' ? "effect '" + std::string(name) + "'" : "an effect";
-  report_error(runtime->graph(), exception, what, name);
+  report_unhandled(runtime->graph(), exception, what, name);
 }
 
 // Module-level effects, in the order in which they were made.
@@ -288,6 +288,7 @@ PyObject* copy_for_session(NodeObject* of_template) {
 void copy_options(NodeObject* from, NodeObject* to) {
   to->equality = from->equality;
   to->is_store = from->is_store;
+  to->keeps_sources = from->keeps_sources;
   if (from->equality == Equality::Function) extra_of(to).equals = Py_NewRef(from->extra->equals);
   to->name = PyUnicode_FromString(display_name(from).c_str());
   to->origin = Py_XNewRef(from->origin);

@@ -27,6 +27,7 @@ struct Faces {
   nb::object event = nb::module_::import_("lattice._events").attr("Event");
   nb::object file = nb::module_::import_("lattice._events").attr("File");
   nb::object listener = nb::module_::import_("lattice._events").attr("Listener");
+  nb::object linked = nb::module_::import_("lattice._linked").attr("Linked");
   nb::object bound = nb::module_::import_("lattice._events").attr("Bound");
   nb::object wants_event = nb::module_::import_("lattice._events").attr("wants_event");
   nb::object write_edit = nb::module_::import_("lattice._events").attr("write_edit");
@@ -59,6 +60,7 @@ class PyBinding final : public ui::Binding {
  public:
   PyBinding(nb::object source, std::string tag) : source_(std::move(source)), tag_(std::move(tag)) {
     is_bound_ = nb::isinstance(source_, faces().bound);
+    is_linked_ = nb::isinstance(source_, faces().linked);
   }
 
   vdom::VNode content(ui::SlotArena& arena) override {
@@ -83,11 +85,11 @@ class PyBinding final : public ui::Binding {
   bool same_source(const ui::Binding& next) const override {
     const auto* other = dynamic_cast<const PyBinding*>(&next);
     // A callable from a later render may capture other values: only signals and memos are the same.
-    return other != nullptr && !is_bound_ && !other->is_bound_ && is_readable(source_.ptr()) &&
-           source_.is(other->source_);
+    return other != nullptr && !is_bound_ && !other->is_bound_ &&
+           (is_linked_ || is_readable(source_.ptr())) && source_.is(other->source_);
   }
 
-  bool writable() const override { return is_bound_ || is_signal(source_.ptr()); }
+  bool writable() const override { return is_bound_ || is_linked_ || is_signal(source_.ptr()); }
 
   bool write(const ui::Edit& edit) override;
 
@@ -104,6 +106,7 @@ class PyBinding final : public ui::Binding {
   nb::object type_ = nb::none();  // of the last value that was not None, of one that is writable
   std::string tag_;
   bool is_bound_ = false;
+  bool is_linked_ = false;
 };
 
 // ---- Events -------------------------------------------------------------------------------------
@@ -152,8 +155,8 @@ nb::object to_python(const vdom::ClientEvent& event) {
 }
 
 bool PyBinding::write(const ui::Edit& edit) {
-  PyObject* peeked =
-      is_bound_ ? nb::object(source_.attr("peek")()).release().ptr() : peek(source_.ptr());
+  PyObject* peeked = is_bound_ || is_linked_ ? nb::object(source_.attr("peek")()).release().ptr()
+                                             : peek(source_.ptr());
   if (peeked == nullptr) throw nb::python_error();
   nb::object present = nb::steal(peeked);
   // A number field is None while it is empty; what it holds again must be what it held before.

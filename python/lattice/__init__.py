@@ -19,9 +19,11 @@ from typing import Any as _Any
 
 import lattice.component  # before the functions of the same name are bound
 import lattice.diff  # noqa: F401
+from lattice._context import Context, context, error_boundary
 from lattice._core import __version__
 from lattice._events import Event, bind, on
 from lattice._incremental import DerivedList, filter, map_keyed, sort
+from lattice._linked import Linked, linked
 from lattice._store import reconcile, snapshot, store
 from lattice.component import VNode, component
 from lattice.diff import diff
@@ -62,6 +64,7 @@ __all__ = [
     "AccessError",
     "App",
     "AsyncMemo",
+    "Context",
     "CycleError",
     "DecodeError",
     "DerivedList",
@@ -70,6 +73,7 @@ __all__ = [
     "Event",
     "LatticeApp",
     "LatticeError",
+    "Linked",
     "Memo",
     "NotReady",
     "Scope",
@@ -81,12 +85,15 @@ __all__ = [
     "batch",
     "bind",
     "component",
+    "context",
     "diff",
     "effect",
+    "error_boundary",
     "filter",
     "flush",
     "flush_policy",
     "in_session",
+    "linked",
     "map_keyed",
     "memo",
     "on",

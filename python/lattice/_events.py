@@ -235,7 +235,7 @@ def bind(
 
     Parameters
     ----------
-    target : Signal, or a dict, list or dataclass of a store
+    target : Signal, Linked, or a dict, list or dataclass of a store
     key : hashable, optional
         Which entry of a store: a key, an index, the name of a field.
     parse : callable, optional
@@ -253,8 +253,9 @@ def bind(
     In a component: ``ui.input(type="checkbox", checked=lt.bind(item, "done"))``.
     """
     from lattice import _core
+    from lattice._linked import Linked
 
-    if isinstance(target, _core.Signal):
+    if isinstance(target, _core.Signal | Linked):
         if key is not _NO_KEY:
             raise TypeError("lt.bind() takes a key for an entry of a store; a signal has none")
         return Bound(target, _NO_KEY, parse, format)

@@ -63,7 +63,7 @@ class Linked(Generic[T]):
         """The value, without subscribing."""
         return self._result.peek()
 
-    def update(self, function: Callable[[T], T]) -> None:
+    def update(self, function: Callable[[T], T], /) -> None:
         """Sets the value to function(value); the read does not subscribe."""
         self._written.update(lambda _: (self._current_run(), function(self._result.peek())))
 

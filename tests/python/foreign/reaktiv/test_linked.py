@@ -14,10 +14,6 @@ import pytest
 
 import lattice as lt
 
-pytestmark = pytest.mark.xfail(
-    not hasattr(lt, "linked"), reason="lt.linked is not there", raises=AttributeError, strict=True
-)
-
 
 def test_linked_decorates() -> None:
     """linked decorator: "test_linked_decorator_basic"."""

@@ -170,5 +170,23 @@ void bind_async(nb::module_& module) {
   module.def(
       "refuse_state_on_this_thread", [] { thread_face.is_event_loop = true; },
       "State is used here inside a session only: the thread of an app's asyncio loop.");
+  module.def(
+      "wake_by",
+      [](nb::object wake) {
+        lattice::Runtime& runtime = lattice::Runtime::current();
+        SessionState::of(runtime);
+        runtime.mailbox().set_wake([function = SharedRef(wake.ptr())] {
+          GilScope gil;
+          if (!gil) return;
+          SavedError saved;
+          PyObject* result = PyObject_CallNoArgs(function.get());
+          if (result == nullptr) PyErr_WriteUnraisable(function.get());
+          Py_XDECREF(result);
+        });
+      },
+      nb::arg("wake"), nb::sig("def wake_by(wake: collections.abc.Callable[[], object]) -> None"),
+      "Called, by any thread, when something is posted to this thread's state.");
+  module.def("drain_later", &drain_later,
+             "Drains the main thread's state at its next safe point; from any thread.");
   module.def("defers_flushes", [] { return Graph::current().defers_flushes(); });
 }

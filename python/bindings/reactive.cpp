@@ -61,7 +61,9 @@ class Rendering {
 
 void flush() {
   Runtime& runtime = Runtime::current();
-  if (!runtime.mailbox().empty() && runtime.graph().idle()) runtime.drain_mailbox();
+  const Graph& graph = runtime.graph();
+  const bool may_drain = graph.idle() || (graph.defers_flushes() && !graph.running());
+  if (may_drain && !runtime.mailbox().empty()) runtime.drain_mailbox();
   runtime.flush();
   settle_trash();
   auto* state = static_cast<SessionState*>(runtime.host);

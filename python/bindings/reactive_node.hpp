@@ -281,6 +281,8 @@ struct Resolved {
 // there is no session here. App: belongs to the actor, and this is neither a session nor the actor.
 Resolved resolve_node(NodeObject* self);
 void register_template_effect(NodeObject* effect);
+// The main thread drains its mailbox at its next safe point. Any thread, with the GIL.
+void drain_later();
 // Ends all module-level effects, for another load of the app and for tests.
 void dispose_template_effects();
 void forget_template_effect(NodeObject* effect) noexcept;

@@ -93,10 +93,10 @@ int drain_main(void*) {
   Runtime* runtime = Runtime::current_or_null();
   if (runtime == nullptr || runtime->mailbox().empty()) return 0;
   auto* state = static_cast<SessionState*>(runtime->host);
-  if (state == nullptr || state->kind() != SessionState::Kind::Default ||
-      !runtime->graph().idle()) {
-    return 0;
-  }
+  // A batch that stays open for deferred flushes keeps nothing waiting.
+  const Graph& graph = runtime->graph();
+  const bool may_drain = graph.idle() || (graph.defers_flushes() && !graph.running());
+  if (state == nullptr || state->kind() != SessionState::Kind::Default || !may_drain) return 0;
   return guarded(-1, [&] {
     runtime->drain_mailbox();
     return 0;
@@ -104,6 +104,8 @@ int drain_main(void*) {
 }
 
 }  // namespace
+
+void drain_later() { Py_AddPendingCall(&drain_main, nullptr); }
 
 void register_sentinel_type() {
   types.sentinel_node =

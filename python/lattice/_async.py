@@ -31,7 +31,7 @@ from types import CodeType, FrameType, FunctionType
 from typing import Any, Generic, Literal, Protocol, TypeVar, cast, overload
 
 from lattice import _core, _state
-from lattice._coroutine import CoroutineRun, NoLoop, Outcome, current_run, find_host
+from lattice._coroutine import CoroutineRun, NoLoop, Outcome, current_run, find_host, wake_with
 
 __all__ = [
     "AsyncMemo",
@@ -774,6 +774,7 @@ def flush_policy(policy: FlushPolicy | None = None) -> FlushPolicy:
             "flush_policy('asyncio') needs a running asyncio loop: call it inside `async def "
             "main()` that asyncio.run(main()) runs"
         ) from None
+    wake_with(loop)
     _core.set_flush_request(functools.partial(_request_flush, loop))
     return before
 

@@ -57,10 +57,13 @@ class Outcome(Enum):
 
 
 class _Here(threading.local):
+    """Whose step runs on this thread."""
+
     run: CoroutineRun | None = None
+    loop: asyncio.AbstractEventLoop | None = None  # which other threads' writes wake
 
 
-_here = _Here()  # whose step runs on this thread
+_here = _Here()
 _tasks: set[asyncio.Task[Any]] = set()  # asyncio itself keeps only weak references
 
 _NOTHING: Any = object()
@@ -85,13 +88,31 @@ def find_host(what: str) -> AppLoop | asyncio.AbstractEventLoop:
         app.loop()
         return app
     try:
-        return asyncio.get_running_loop()
+        loop = asyncio.get_running_loop()
+        if _core.current_session() is None:
+            wake_with(loop)
+        return loop
     except RuntimeError:
         raise NoLoop(
             f"{what} is async and needs a running asyncio loop, but none runs here. Use it inside "
             "`async def main()` that asyncio.run(main()) runs; notebooks and served apps have a "
             "loop."
         ) from None
+
+
+def wake_with(loop: asyncio.AbstractEventLoop) -> None:
+    """Lets other threads' writes to this thread's state wake the loop that runs here."""
+    if _here.loop is loop:
+        return
+    _here.loop = loop
+
+    def wake() -> None:
+        try:
+            loop.call_soon_threadsafe(_core.flush)
+        except RuntimeError:  # closed
+            _core.drain_later()
+
+    _core.wake_by(wake)
 
 
 class CoroutineRun(Coroutine[Any, Any, None]):

@@ -5,6 +5,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import threading
+import time
 
 import pytest
 
@@ -186,3 +188,45 @@ def test_after_the_loop_a_write_warns_and_flush_still_works():
     finally:
         lt.flush_policy("sync")
     log.dispose()
+
+
+@pytest.mark.parametrize("policy", ["sync", "asyncio"])
+async def test_writes_of_other_threads_wake_an_idle_loop(policy):
+    count, arrived = lt.signal(0), asyncio.Event()
+    lt.flush_policy("asyncio")  # from here on the loop is known
+    lt.flush_policy(policy)
+    try:
+
+        @lt.effect
+        def look():
+            if count.value == 5:
+                arrived.set()
+
+        def write():
+            time.sleep(0.05)
+            count.value = 5
+
+        thread = threading.Thread(target=write)
+        thread.start()
+        await asyncio.wait_for(arrived.wait(), 5)  # nothing else wakes the loop before
+        thread.join()
+        look.dispose()
+    finally:
+        lt.flush_policy("sync")
+
+
+def test_writes_of_other_threads_arrive_after_the_loop_is_closed():
+    count = lt.signal(0)
+
+    async def main():
+        lt.flush_policy("asyncio")
+        lt.flush_policy("sync")
+
+    asyncio.run(main())
+    thread = threading.Thread(target=lambda: setattr(count, "value", 5))
+    thread.start()
+    thread.join()
+    deadline = time.monotonic() + 5
+    while count.value != 5 and time.monotonic() < deadline:
+        time.sleep(0.001)
+    assert count.value == 5

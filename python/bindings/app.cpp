@@ -72,7 +72,8 @@ class PyServer {
            std::string title, std::string language, std::string host, uint16_t port, bool dev,
            std::string ssl_cert, std::string ssl_key, nb::bytes client_script,
            nb::bytes client_style, std::vector<std::pair<std::string, std::string>> static_folders,
-           std::vector<std::string> allowed_hosts, unsigned handler_threads, nb::callable on_slow)
+           std::vector<std::string> allowed_hosts, unsigned handler_threads, nb::callable on_slow,
+           nb::bytes inspector_page, nb::bytes inspector_script)
       : make_root_(std::move(make_root)),
         make_session_(std::move(make_session)),
         on_stop_(std::move(on_stop)),
@@ -85,6 +86,8 @@ class PyServer {
     options.ssl_key = std::move(ssl_key);
     options.client_script.assign(client_script.c_str(), client_script.size());
     options.client_style.assign(client_style.c_str(), client_style.size());
+    options.inspector_page.assign(inspector_page.c_str(), inspector_page.size());
+    options.inspector_script.assign(inspector_script.c_str(), inspector_script.size());
     for (auto& [prefix, folder] : static_folders) {
       options.static_dirs.push_back({std::move(prefix), std::move(folder)});
     }
@@ -147,6 +150,7 @@ class PyServer {
       return make_component(make_root_());
     };
     options.closed = close_session;
+    options.inspect = inspect_session;
     return options;
   }
 
@@ -170,6 +174,16 @@ class PyServer {
     auto* state = static_cast<SessionState*>(session.runtime().host);
     state->dispose();
     delete state;
+  }
+
+  static std::string inspect_session(ui::Session&, std::string_view query) {
+    try {
+      nb::object view = nb::module_::import_("lattice._inspect").attr("session_view");
+      return nb::cast<std::string>(view(nb::str(query.data(), query.size())));
+    } catch (nb::python_error& error) {
+      log_exception(error.value().ptr(), "the inspector");
+      return {};
+    }
   }
 
   static nb::object request_object(const app::SessionRequest& request) {
@@ -245,12 +259,13 @@ void bind_app(nb::module_& module) {
       .def(nb::init<nb::callable, nb::callable, nb::callable, std::string, std::string, std::string,
                     uint16_t, bool, std::string, std::string, nb::bytes, nb::bytes,
                     std::vector<std::pair<std::string, std::string>>, std::vector<std::string>,
-                    unsigned, nb::callable>(),
+                    unsigned, nb::callable, nb::bytes, nb::bytes>(),
            nb::kw_only(), nb::arg("make_root"), nb::arg("make_session"), nb::arg("on_stop"),
            nb::arg("title"), nb::arg("language"), nb::arg("host"), nb::arg("port"), nb::arg("dev"),
            nb::arg("ssl_cert"), nb::arg("ssl_key"), nb::arg("client_script"),
            nb::arg("client_style"), nb::arg("static"), nb::arg("allowed_hosts"),
-           nb::arg("handler_threads"), nb::arg("on_slow"),
+           nb::arg("handler_threads"), nb::arg("on_slow"), nb::arg("inspector_page"),
+           nb::arg("inspector_script"),
            nb::sig("def __init__(self, *, make_root: collections.abc.Callable[[], object], "
                    "make_session: collections.abc.Callable[[str, object], object], "
                    "on_stop: collections.abc.Callable[[], None], "
@@ -258,7 +273,8 @@ void bind_app(nb::module_& module) {
                    "ssl_key: str, client_script: bytes, client_style: bytes, "
                    "static: collections.abc.Sequence[tuple[str, str]], "
                    "allowed_hosts: collections.abc.Sequence[str], handler_threads: int, "
-                   "on_slow: collections.abc.Callable[[str, int, float], None]) -> None"))
+                   "on_slow: collections.abc.Callable[[str, int, float], None], "
+                   "inspector_page: bytes, inspector_script: bytes) -> None"))
       .def("start", &PyServer::start)
       .def("stop", &PyServer::stop)
       .def_prop_ro("port", &PyServer::port)

@@ -264,12 +264,12 @@ int add_cleanup(PyObject* function) {
 
 void register_node_types() {
   using reactive::register_node_type;
-  types.signal_node =
-      register_node_type({&update_signal, &destroy_node, sizeof(SignalNode), false});
-  types.memo_node =
-      register_node_type({&update_memo, &destroy_node, sizeof(ComputationNode), true});
-  types.effect_node =
-      register_node_type({&update_effect, &destroy_node, sizeof(ComputationNode), true});
+  types.signal_node = register_node_type(
+      {&update_signal, &destroy_node, sizeof(SignalNode), false, &describe_node});
+  types.memo_node = register_node_type(
+      {&update_memo, &destroy_node, sizeof(ComputationNode), true, &describe_node});
+  types.effect_node = register_node_type(
+      {&update_effect, &destroy_node, sizeof(ComputationNode), true, &describe_node});
   types.cleanup_node = register_node_type({nullptr, &destroy_cleanup, sizeof(CleanupNode), false});
 }
 

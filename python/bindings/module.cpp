@@ -13,6 +13,9 @@ void bind_reactive(nanobind::module_& module);
 #ifdef HAVE_BINDING_ASYNC
 void bind_async(nanobind::module_& module);
 #endif
+#ifdef HAVE_BINDING_INSPECT
+void bind_inspect(nanobind::module_& module);
+#endif
 #ifdef HAVE_BINDING_VDOM
 void bind_vdom(nanobind::module_& module);
 #endif
@@ -31,6 +34,9 @@ NB_MODULE(_core, module) {
 #endif
 #ifdef HAVE_BINDING_ASYNC
   bind_async(module);
+#endif
+#ifdef HAVE_BINDING_INSPECT
+  bind_inspect(module);
 #endif
 #ifdef HAVE_BINDING_VDOM
   bind_vdom(module);

@@ -26,6 +26,7 @@
 #include <vector>
 
 #include "lattice/reactive/graph.hpp"
+#include "lattice/reactive/recorder.hpp"
 #include "lattice/reactive/runtime.hpp"
 #include "lattice/reactive/scope.hpp"
 #include "reactive.hpp"
@@ -301,6 +302,10 @@ PyObject* mirror_error(NodeObject* mirror);  // borrowed, null when it has a val
 void publish(NodeObject* app_node);          // after a change in the actor
 int traverse_app(Extra& extra, visitproc visit, void* arg);
 void clear_app(Extra& extra);
+
+// --- inspect.cpp
+// Name, place and value for diagnostics.
+void describe_node(const Graph& graph, const Node* node, inspect::Ask ask, inspect::Facts& facts);
 
 // --- python_errors.cpp
 extern PyObject* lattice_error;

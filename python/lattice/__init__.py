@@ -23,6 +23,7 @@ from lattice._context import Context, context, error_boundary
 from lattice._core import __version__
 from lattice._events import Event, bind, on
 from lattice._incremental import DerivedList, filter, map_keyed, sort
+from lattice._inspect import Explanation, Graph, explain, graph, inspect
 from lattice._linked import Linked, linked
 from lattice._store import reconcile, snapshot, store
 from lattice.component import VNode, component
@@ -71,6 +72,8 @@ __all__ = [
     "DisposedError",
     "Effect",
     "Event",
+    "Explanation",
+    "Graph",
     "LatticeApp",
     "LatticeError",
     "Linked",
@@ -89,10 +92,13 @@ __all__ = [
     "diff",
     "effect",
     "error_boundary",
+    "explain",
     "filter",
     "flush",
     "flush_policy",
+    "graph",
     "in_session",
+    "inspect",
     "linked",
     "map_keyed",
     "memo",

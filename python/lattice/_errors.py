@@ -4,13 +4,12 @@
 from __future__ import annotations
 
 import os
-import sys
 import traceback
-from types import TracebackType
+
+from lattice._frames import own_frames
 
 __all__ = ["describe"]
 
-_PACKAGE = os.path.dirname(os.path.abspath(__file__)) + os.sep
 _FRAMES_MAX = 20
 
 
@@ -34,9 +33,7 @@ def describe(error: BaseException) -> tuple[str, str]:
     except Exception as failure:
         message = f"<its message cannot be shown: {type(failure).__name__}>"
     title = f"{type(error).__name__}: {message}" if message else type(error).__name__
-    frames = _frames(error.__traceback__)
-    own = [frame for frame in frames if not _is_foreign(frame.filename)]
-    lines = [_line(frame) for frame in reversed(own or frames)][:_FRAMES_MAX]
+    lines = [_line(frame) for frame in own_frames(error.__traceback__)[:_FRAMES_MAX]]
     if isinstance(error, SyntaxError) and error.filename:
         lines.insert(0, f"{error.filename}:{error.lineno}")
     cause = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
@@ -48,17 +45,6 @@ def describe(error: BaseException) -> tuple[str, str]:
 def _encodable(text: str) -> str:
     """The text with lone surrogates, which UTF-8 cannot hold, spelled out."""
     return text.encode("utf-8", "backslashreplace").decode()
-
-
-def _frames(tb: TracebackType | None) -> traceback.StackSummary:
-    return traceback.extract_tb(tb)
-
-
-def _is_foreign(filename: str) -> bool:
-    if filename.startswith((_PACKAGE, "<frozen")):
-        return True
-    standard = os.path.dirname(os.__file__) + os.sep
-    return filename.startswith((standard, sys.prefix + os.sep)) or "site-packages" in filename
 
 
 def _line(frame: traceback.FrameSummary) -> str:

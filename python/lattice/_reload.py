@@ -9,6 +9,7 @@ themselves and get a fresh page.
 
 from __future__ import annotations
 
+import os
 import signal
 import subprocess
 import threading
@@ -58,7 +59,12 @@ def serve_reloading(
 
 def start(command: Sequence[str]) -> subprocess.Popen[bytes]:
     # Own session: Ctrl-C in the terminal reaches only the parent, which stops the child in order.
-    return subprocess.Popen(list(command), stdin=subprocess.DEVNULL, start_new_session=True)
+    return subprocess.Popen(
+        list(command),
+        stdin=subprocess.DEVNULL,
+        start_new_session=True,
+        env={"LATTICE_INSPECT": "1", **os.environ},  # so that it can say why something ran
+    )
 
 
 def stop(child: subprocess.Popen[bytes]) -> None:

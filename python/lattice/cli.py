@@ -19,6 +19,7 @@ from typing import Any, NoReturn
 import click
 
 from lattice import _app_file, _core
+from lattice._inspect import inspect
 
 LOOPBACK_HOSTS = {"localhost", "::1"}
 TEMPLATE = Path(__file__).parent / "_templates" / "app"
@@ -70,6 +71,8 @@ def run(
         if not file.is_file():
             fail(f"{file} does not exist; give the path of a Python file")
         run_reloading(file, host, port)
+    if debug:
+        inspect()
     app = load_app(file, name, debug=debug)
     serve(
         app,

@@ -140,7 +140,8 @@ class LatticeApp:
         host, port
             Where to listen; port 0 takes a free one.
         dev : bool
-            Show errors with their frames in the page.
+            Show errors with their frames in the page, and serve the inspector of the sessions'
+            dependency graphs to this machine, at ``/_lattice/inspect``.
         ssl_cert, ssl_key : path, optional
             PEM files for HTTPS; both or neither.
         allowed_hosts : tuple of str
@@ -199,6 +200,7 @@ class LatticeApp:
             raise _core.LatticeError("this app is being served already")
         self._stop.clear()
         client = Path(__file__).parent / "_client"
+        inspector = Path(__file__).parent / "_inspector"
         app_loop = AppLoop()
 
         def make_session(id: str, request: Any) -> Session:
@@ -221,6 +223,8 @@ class LatticeApp:
             allowed_hosts=list(allowed_hosts),
             handler_threads=handler_threads,
             on_slow=_log_slow_handler,
+            inspector_page=(inspector / "page.html").read_bytes() if dev else b"",
+            inspector_script=(inspector / "page.js").read_bytes() if dev else b"",
         )
         server.start()
         self._server = server

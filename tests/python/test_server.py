@@ -127,3 +127,56 @@ def test_a_generator_is_refused_as_a_handler_by_name():
 
     with pytest.raises(TypeError, match=r"clicked is a generator"):
         _events.refuse_generator(clicked, clicked())
+
+
+INSPECTOR = "/_lattice/inspect"
+
+
+@pytest.fixture
+def dev_url():
+    running = lt.App(page).start(port=0, dev=True)
+    yield running.url
+    running.stop()
+    lt.inspect(False)
+
+
+def test_the_inspector_is_there_in_dev_mode_and_shows_a_session(dev_url):
+    status, html = get(dev_url + INSPECTOR)
+    assert status == 200
+    assert "<title>Lattice inspector</title>" in html
+    assert "http" not in html.replace("http-equiv", "")  # nothing is fetched from elsewhere
+    assert get(dev_url + INSPECTOR + "/inspector.js")[0] == 200
+    assert json.loads(get(dev_url + INSPECTOR + "/sessions")[1]) == {"sessions": []}
+    get(dev_url)
+    (session,) = json.loads(get(dev_url + INSPECTOR + "/sessions")[1])["sessions"]
+    assert (session["path"], session["live"]) == ("/", False)
+    status, view = get(f"{dev_url}{INSPECTOR}/session/{session['id']}")
+    assert status == 200
+    assert [node["name"] for node in json.loads(view)["nodes"]] == ["page"]
+    assert json.loads(view)["recording"]
+
+
+@pytest.mark.parametrize(
+    "path", ["", "/", "/inspector.js", "/sessions", "/session/x", "/session/", "/other"]
+)
+def test_there_is_no_inspector_outside_dev_mode(url, path):
+    assert get(url + INSPECTOR + path)[0] == 404
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"Sec-Fetch-Site": "cross-site"},
+        {"Sec-Fetch-Site": "same-site"},
+        {"X-Forwarded-For": "192.0.2.1"},
+        {"Forwarded": "for=192.0.2.1"},
+    ],
+)
+def test_the_inspector_answers_neither_other_sites_nor_proxies(dev_url, headers):
+    assert get(dev_url + INSPECTOR + "/sessions", **headers)[0] == 404
+    assert get(dev_url + INSPECTOR, **headers)[0] == 404
+
+
+def test_a_session_that_has_ended_is_404_for_the_inspector(dev_url):
+    assert get(dev_url + INSPECTOR + "/session/nobody")[0] == 404
+    assert get(dev_url + INSPECTOR + "/nothing")[0] == 404

@@ -60,6 +60,11 @@ class HostedSession {
   virtual uint16_t page_status() const { return 200; }
   // The close code of the last failed receive().
   virtual uint16_t close_code() const { return 1002; }
+  // The dependency graph as the inspector's page wants it, as JSON. Only in dev mode.
+  virtual std::string inspect(std::string_view query) {
+    (void)query;
+    return {};
+  }
   // Events dropped so far, since their node or listener was gone; for the server's statistics.
   virtual uint64_t dropped_events() const { return 0; }
 };

@@ -11,6 +11,7 @@
 #include <utility>
 
 #include "lattice/app/internal/assets.hpp"
+#include "lattice/app/internal/inspector.hpp"
 #include "lattice/app/internal/page_socket.hpp"
 #include "lattice/app/internal/session_host.hpp"
 #include "lattice/app/internal/session_table.hpp"
@@ -23,6 +24,7 @@
 namespace lattice::app {
 
 using internal::Asset;
+using internal::Inspector;
 using internal::PageSocket;
 using internal::SessionCounters;
 using internal::SessionHost;
@@ -149,6 +151,7 @@ struct Server::Core final : public PageSocket::Directory,
   const AccessPolicy policy;
   const Asset script;
   const Asset style;
+  const Inspector inspector;
   const std::shared_ptr<SessionCounters> counters = std::make_shared<SessionCounters>();
   const std::shared_ptr<HandlerPool> pool;
   SessionTable table;
@@ -198,6 +201,7 @@ Server::Core::Core(std::shared_ptr<SessionFactory> the_factory, ServerOptions th
       policy(make_policy(options)),
       script("/_lattice/client", ".js", options.client_script),
       style("/_lattice/client", ".css", options.client_style),
+      inspector(options.dev ? options.inspector_page : std::string(), options.inspector_script),
       pool(HandlerPool::create(
           {options.handler_threads_max, options.handler_idle_timeout, options.log})),
       table({options.sessions_max, options.parked_max, options.parked_per_address_max}) {
@@ -267,6 +271,7 @@ void Server::Core::handle(const std::shared_ptr<Exchange>& exchange) {
     response.headers.emplace_back("Upgrade", "websocket");
     return exchange->respond(std::move(response));
   }
+  if (inspector.serve(exchange, *path, table)) return;
   for (const StaticFiles& files : static_files) {
     if (files.covers(*path)) return serve_file(files, exchange, std::move(*path));
   }

@@ -50,6 +50,10 @@ struct ServerOptions {
   std::string client_style = {};
   std::vector<StaticDirectory> static_dirs = {};
 
+  // The inspector's page (internal/inspector.hpp); served only in dev mode and to this machine.
+  std::string inspector_page = {};
+  std::string inspector_script = {};
+
   unsigned io_threads = 2;
   unsigned handler_threads_max = 64;
   std::chrono::milliseconds handler_idle_timeout{5000};

@@ -38,6 +38,13 @@ class UiHostedSession final : public HostedSession {
   void drain() override { session_.drain(); }
   bool is_waiting() const override { return session_.is_waiting(); }
 
+  // No segment: looking at the graph neither flushes nor sends anything.
+  std::string inspect(std::string_view query) override {
+    if (!options_->inspect) return {};
+    RuntimeEntry entry(session_.runtime());
+    return options_->inspect(session_, query);
+  }
+
   void close() override {
     session_.close();
     if (opened_ && options_->closed) {

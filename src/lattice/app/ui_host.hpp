@@ -19,6 +19,8 @@ struct UiHostOptions {
   // Around a session's life; both in a segment, both may be empty.
   std::function<void(ui::Session&, const SessionRequest&)> opened;  // before make_root
   std::function<void(ui::Session&)> closed;                         // after everything was disposed
+  // Answers the inspector's page, with the session's runtime current. It must change nothing.
+  std::function<std::string(ui::Session&, std::string_view query)> inspect;
   // See ui::SessionOptions.
   std::function<ui::ErrorReport(std::exception_ptr)> describe;
   std::function<void(const std::string&)> log;

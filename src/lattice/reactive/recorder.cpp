@@ -96,6 +96,41 @@ std::string value_of(const Graph& graph, const Node* node, Ask ask) {
   return shortened(facts.value);
 }
 
+namespace {
+
+// What a component runs: the named effect that its scope, or the scope around, owns.
+std::string name_of_component(const Graph& graph, const Node* scope) {
+  constexpr int kLevelsMax = 3, kChildrenMax = 64;
+  for (int level = 0; level != kLevelsMax && kind_of(scope) == Kind::Scope; ++level) {
+    const auto* owner = static_cast<const Computation*>(scope);
+    Index index = owner->owned;
+    for (int at = 0; at != kChildrenMax && index != 0; ++at) {
+      const Node* child = reactive::at<Node>(index);
+      if (kind_of(child) == Kind::Effect && static_cast<Phase>(child->subs_tail) == Phase::Render) {
+        if (const std::string_view name = graph.name_of(child); name != "?") {
+          return std::string(name);
+        }
+      }
+      index = child->next_owned;
+    }
+    if (owner->owner == 0) break;
+    scope = reactive::at<Node>(owner->owner);
+  }
+  return {};
+}
+
+std::string made_up_name(const Graph& graph, const Node* node, Kind kind) {
+  if (kind == Kind::Scope) {
+    if (std::string name = name_of_component(graph, node); !name.empty()) return name;
+  }
+  const bool is_of_page =
+      kind == Kind::Effect && static_cast<Phase>(node->subs_tail) == Phase::Render;
+  std::string name = is_of_page ? "page update " : std::string(name_of(kind)) + " ";
+  return name + std::to_string(reactive::index_of(node));
+}
+
+}  // namespace
+
 Label make_label(const Graph& graph, const Node* node) {
   Label label{{}, {}, kind_of(node)};
   Facts facts;
@@ -108,7 +143,7 @@ Label make_label(const Graph& graph, const Node* node) {
     if (known != "?") facts.name = known;
   }
   if (facts.name.empty()) {
-    facts.name = std::string(name_of(label.kind)) + " " + std::to_string(reactive::index_of(node));
+    facts.name = made_up_name(graph, node, label.kind);
   }
   label.name = shortened(facts.name);
   label.site = std::move(facts.site);

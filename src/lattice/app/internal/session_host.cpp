@@ -32,6 +32,8 @@ class SocketFrameSink final : public FrameSink {
 SessionHost::SessionHost(Parts parts, SessionRequest request, PageContext page)
     : parts_(std::move(parts)),
       id_(request.id),
+      path_(page.dev ? request.path : std::string()),
+      user_agent_(page.dev ? request.user_agent : std::string()),
       page_(std::move(page)),
       strand_(Strand::create(parts_.pool, id_, parts_.around)),
       request_(std::make_unique<const SessionRequest>(std::move(request))) {}
@@ -138,6 +140,19 @@ void SessionHost::wake() {
     self->count_dropped_events();
     self->receive_waiting();
   });
+}
+
+bool SessionHost::inspect(std::string query, std::function<void(std::string)> done) {
+  constexpr int kInspectionsMax = 4;
+  if (inspections_waiting_.fetch_add(1) >= kInspectionsMax) {
+    --inspections_waiting_;
+    return false;
+  }
+  strand_->post([self = shared_from_this(), query = std::move(query), done = std::move(done)] {
+    --self->inspections_waiting_;
+    done(self->session_ ? self->session_->inspect(query) : std::string());
+  });
+  return true;
 }
 
 void SessionHost::dispose(std::function<void()> disposed) {

@@ -49,6 +49,8 @@ class SessionHost : public std::enable_shared_from_this<SessionHost> {
 
   const std::string& id() const noexcept { return id_; }
   const std::string& token() const noexcept { return page_.token; }
+  const std::string& path() const noexcept { return path_; }
+  const std::string& user_agent() const noexcept { return user_agent_; }
 
   // REQUIRES: called once, before anything else.
   void paint(PaintedCallback painted);
@@ -56,6 +58,9 @@ class SessionHost : public std::enable_shared_from_this<SessionHost> {
   void deliver(std::vector<uint8_t> frame);
   // Coalesced: one drain() per burst.
   void wake();
+  // Asks the session what the inspector shows; `done` is called on the strand, with "" when the
+  // session is gone. False, and `done` is dropped, when several questions wait already.
+  bool inspect(std::string query, std::function<void(std::string)> done);
   // `disposed` is called on the strand, once the session is gone (also when it never was).
   void dispose(std::function<void()> disposed);
 
@@ -69,9 +74,11 @@ class SessionHost : public std::enable_shared_from_this<SessionHost> {
 
   const Parts parts_;
   const std::string id_;
+  const std::string path_, user_agent_;  // for the inspector; empty unless in dev mode
   const PageContext page_;
   const std::shared_ptr<Strand> strand_;
   std::atomic<bool> is_woken_{false};
+  std::atomic<int> inspections_waiting_{0};
 
   // On the strand.
   std::unique_ptr<const SessionRequest> request_;  // until the session is made: headers are large

@@ -76,6 +76,19 @@ std::vector<std::shared_ptr<SessionHost>> SessionTable::close() {
   return all;
 }
 
+std::shared_ptr<SessionHost> SessionTable::find(const std::string& id) const {
+  std::lock_guard lock(mutex_);
+  const auto found = entries_.find(id);
+  return found != entries_.end() ? found->second.host : nullptr;
+}
+
+std::vector<SessionTable::Row> SessionTable::rows() const {
+  std::lock_guard lock(mutex_);
+  std::vector<Row> rows;
+  for (const auto& [id, entry] : entries_) rows.push_back({entry.host, entry.is_live});
+  return rows;
+}
+
 SessionTable::Counts SessionTable::counts() const {
   std::lock_guard lock(mutex_);
   return {entries_.size() - parked_, parked_};

@@ -52,6 +52,14 @@ class SessionTable {
   // Admits nobody any more; returns everybody.
   std::vector<std::shared_ptr<SessionHost>> close();
   Counts counts() const;
+  // Null when there is none of that id.
+  std::shared_ptr<SessionHost> find(const std::string& id) const;
+  struct Row {
+    std::shared_ptr<SessionHost> host;
+    bool is_live;
+  };
+  // All sessions, in no order.
+  std::vector<Row> rows() const;
 
  private:
   struct Entry {

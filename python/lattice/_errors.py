@@ -33,7 +33,8 @@ def describe(error: BaseException) -> tuple[str, str]:
     except Exception as failure:
         message = f"<its message cannot be shown: {type(failure).__name__}>"
     title = f"{type(error).__name__}: {message}" if message else type(error).__name__
-    lines = [_line(frame) for frame in own_frames(error.__traceback__)[:_FRAMES_MAX]]
+    frames = own_frames(error.__traceback__)[:_FRAMES_MAX]
+    lines = [_line(frame) for frame in traceback.StackSummary.extract(iter(frames))]
     if isinstance(error, SyntaxError) and error.filename:
         lines.insert(0, f"{error.filename}:{error.lineno}")
     cause = error.__cause__ or (None if error.__suppress_context__ else error.__context__)

@@ -6,7 +6,7 @@ from __future__ import annotations
 import os
 import sys
 import traceback
-from types import TracebackType
+from types import FrameType, TracebackType
 
 __all__ = ["is_foreign", "own_frames", "place_of"]
 
@@ -21,15 +21,19 @@ def is_foreign(filename: str) -> bool:
     return "site-packages" in filename
 
 
-def own_frames(tb: TracebackType | None) -> list[traceback.FrameSummary]:
-    """The user's frames, innermost first; all frames when none is the user's."""
-    frames = list(reversed(traceback.extract_tb(tb)))
-    return [frame for frame in frames if not is_foreign(frame.filename)] or frames
+def own_frames(tb: TracebackType | None) -> list[tuple[FrameType, int]]:
+    """The user's frames with their lines, innermost first; all frames when none is the user's.
+
+    It looks at nothing but the frames, since it is also called where the stack is nearly full.
+    """
+    frames = list(traceback.walk_tb(tb))[::-1]
+    return [each for each in frames if not is_foreign(each[0].f_code.co_filename)] or frames
 
 
 def place_of(error: BaseException) -> str:
     """``app.py:12 in load`` of the innermost one outside this package, "" without one."""
-    for frame in own_frames(error.__traceback__):
-        if not frame.filename.startswith(_PACKAGE):
-            return f"{os.path.basename(frame.filename)}:{frame.lineno} in {frame.name}"
+    for frame, line in own_frames(error.__traceback__):
+        code = frame.f_code
+        if not code.co_filename.startswith(_PACKAGE):
+            return f"{os.path.basename(code.co_filename)}:{line} in {code.co_name}"
     return ""

@@ -382,7 +382,7 @@ class TestFrames:
             place = _frames.place_of(error)
             frames = _frames.own_frames(error.__traceback__)
         assert place.startswith("test_inspect.py:")
-        assert [frame.name for frame in frames] == [place.rsplit(" ", 1)[1]]
+        assert [frame.f_code.co_name for frame, _ in frames] == [place.rsplit(" ", 1)[1]]
 
     def test_an_error_without_frames_has_no_place(self) -> None:
         assert _frames.place_of(ValueError()) == ""

@@ -71,6 +71,7 @@ SUITES = {
     "tests/python/foreign/preact": "Preact signals-core",
     "tests/python/foreign/tc39": "TC39 signal-polyfill",
     "tests/python/foreign/reaktiv": "reaktiv",
+    "tests/python/foreign/solid_store": "Solid 2: stores",
 }
 
 

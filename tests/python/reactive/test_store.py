@@ -5,14 +5,18 @@ from __future__ import annotations
 
 import array
 import collections
+import contextlib
 import copy
 import dataclasses
 import gc
+import io
 import json
 import pickle
 import random
+import re
 import weakref
 from collections.abc import Callable, MutableMapping, MutableSequence, MutableSet
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -1124,3 +1128,18 @@ def collect(at: Any, kept: list[Any]) -> None:
             collect(item, kept)
     elif isinstance(at, MutableSet):
         kept.append(at)
+
+
+# --- the page
+
+
+def test_the_code_of_the_page_runs_and_holds():
+    page = Path(__file__).resolve().parents[3] / "docs" / "reactive" / "stores.md"
+    blocks = re.findall(r"```python\n(.*?)```", page.read_text(encoding="utf-8"), re.DOTALL)
+    assert len(blocks) >= 6
+    names: dict[str, Any] = {}
+    out = io.StringIO()
+    with contextlib.redirect_stdout(out):
+        for block in blocks:
+            exec(block, names)
+    assert out.getvalue().splitlines() == ["first: milk", "first: oat milk"]

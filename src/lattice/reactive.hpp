@@ -7,6 +7,7 @@
 #include "lattice/reactive/effect.hpp"
 #include "lattice/reactive/equality.hpp"
 #include "lattice/reactive/linked.hpp"
+#include "lattice/reactive/list.hpp"
 #include "lattice/reactive/mailbox.hpp"
 #include "lattice/reactive/memo.hpp"
 #include "lattice/reactive/remote.hpp"

@@ -323,8 +323,8 @@ TEST(Graph, ReleasesClosuresAndValues) {
   EXPECT_EQ(token.use_count(), 1);
 }
 
-// Marking, checking, unlinking and disposal are loops. (The first read of each link computes only
-// itself here: a first read from the far end recurses through the functions.)
+// Marking, checking, unlinking and disposal are loops. (Each memo is read once as it is made, so
+// that none computes another.)
 TEST(Graph, AChainOfAMillionMemosIsCreatedWrittenAndDisposed) {
   constexpr int kLength = 1'000'000;
   Runtime runtime;

@@ -61,7 +61,7 @@ Memo<T> make_linked_base(F function, std::string_view name) {
   auto* node =
       static_cast<Base*>(graph.create(Base::type(), kMutable | kDirty | kEmpty | kUnwatched));
   node->runs = 0;
-  new (&node->function) F(std::move(function));
+  fill_in(graph, node, node->function, std::move(function));
   if (!name.empty()) graph.name_node(node, name);
   return Memo<T>(handle_of(node));
 }

@@ -322,6 +322,10 @@ class AsyncMemo(Generic[T_co]):
         self._loading: _core.Memo[bool] = _core.Memo(self._get_loading, name=label)
         self._error: _core.Memo[Exception | None] = _core.Memo(self._get_error, name=label)
 
+    def __lattice_node__(self) -> _core.Memo[T_co]:
+        """What `lattice.explain` and `lattice.graph` look at."""
+        return self._value
+
     # --- reading
 
     @property

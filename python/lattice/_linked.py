@@ -46,6 +46,10 @@ class Linked(Generic[T]):
             equals=equals,  # a lambda is named by assignment
         )
 
+    def __lattice_node__(self) -> _core.Memo[T]:
+        """What `lattice.explain` and `lattice.graph` look at."""
+        return self._result
+
     @property
     def value(self) -> T:
         """What was written last, until a source changes; the function's result from then on."""

@@ -5,10 +5,12 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 import xml.etree.ElementTree as ElementTree
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -164,6 +166,19 @@ class TestOff:
 
         assert lt.explain(Wrapped()).name == "inner"
         assert [each.name for each in lt.graph(Wrapped())] == ["inner"]
+
+    def test_linked_and_async_memos_are_explained(self) -> None:
+        query = lt.signal("a")
+        page = lt.linked(lambda: query.value, name="page")
+
+        async def load() -> str:
+            return query.value
+
+        rows = lt.async_memo(load, name="rows")
+        assert page.value == "a"
+        assert lt.explain(page).name == "page"
+        assert lt.explain(rows).kind == "memo"
+        assert "query" in [each.name for each in lt.graph(page)]
 
     def test_recording_ends_with_the_block_and_keeps_what_it_knows(self) -> None:
         count = lt.signal(1)
@@ -386,3 +401,22 @@ class TestFrames:
 
     def test_an_error_without_frames_has_no_place(self) -> None:
         assert _frames.place_of(ValueError()) == ""
+
+
+class TestDocs:
+    def test_the_examples_of_the_page_print_what_their_comments_say(
+        self, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        page = Path(__file__).resolve().parents[3] / "docs" / "reactive" / "diagnostics.md"
+        blocks = re.findall(r"```python\n(.*?)```", page.read_text(encoding="utf-8"), re.DOTALL)
+        app = tmp_path / "app.py"
+        app.write_text("".join(blocks), encoding="utf-8")
+        monkeypatch.chdir(tmp_path)
+        try:
+            exec(compile(app.read_text(encoding="utf-8"), str(app), "exec"), {"__name__": "app"})
+        finally:
+            lt.inspect(False)
+        said = re.findall(r"^(?:print.*?)?# (.*\.|\[.*\])$", "".join(blocks), re.MULTILINE)
+        assert capsys.readouterr().out.splitlines() == said
+        assert len(said) == 4
+        assert (tmp_path / "graph.svg").read_text(encoding="utf-8").startswith("<svg")

@@ -14,23 +14,23 @@ constexpr auto runs_later = [](const auto& a, const auto& b) {
 };
 }  // namespace
 
-void EffectQueue::push_ranked(Lane& lane, Index effect, int32_t priority) {
+void EffectQueue::push_ranked(Lane& lane, Entry entry, int32_t priority) {
   ++ranked_;
-  lane.ranked.push_back({priority, sequence_++, effect});
+  lane.ranked.push_back({priority, sequence_++, entry});
   std::push_heap(lane.ranked.begin(), lane.ranked.end(), runs_later);
 }
 
-Index EffectQueue::pop_ranked(Lane& lane) noexcept {
+EffectQueue::Entry EffectQueue::pop_ranked(Lane& lane) noexcept {
   std::pop_heap(lane.ranked.begin(), lane.ranked.end(), runs_later);
-  Index effect = lane.ranked.back().effect;
+  const Entry entry = lane.ranked.back().entry;
   lane.ranked.pop_back();
   --ranked_;
-  return effect;
+  return entry;
 }
 
-Index EffectQueue::pop_from(Lane& lane) noexcept {
+EffectQueue::Entry EffectQueue::pop_from(Lane& lane) noexcept {
   if (!lane.ranked.empty() && lane.ranked.front().priority < 0) return pop_ranked(lane);
-  if (lane.head == lane.end) return lane.ranked.empty() ? 0 : pop_ranked(lane);
+  if (lane.head == lane.end) return lane.ranked.empty() ? Entry{0, 0} : pop_ranked(lane);
   return pop_fifo(lane);
 }
 
@@ -38,12 +38,12 @@ Index EffectQueue::pop_from(Lane& lane) noexcept {
 // is given up only when it is half of the room, so that moving the rest is paid for.
 void EffectQueue::make_room(Lane& lane) {
   const uint32_t size = lane.end - lane.head;
-  const Index* first = lane.fifo.get() + lane.head;
+  const Entry* first = lane.fifo.get() + lane.head;
   if (lane.head >= kRoomMin / 2 && lane.head >= lane.capacity / 2) {
     std::copy_n(first, size, lane.fifo.get());
   } else {
     lane.capacity = std::max(kRoomMin, lane.capacity * 2);
-    auto fifo = std::make_unique<Index[]>(lane.capacity);
+    auto fifo = std::make_unique<Entry[]>(lane.capacity);
     std::copy_n(first, size, fifo.get());
     lane.fifo = std::move(fifo);
   }
@@ -51,11 +51,11 @@ void EffectQueue::make_room(Lane& lane) {
   lane.end = size;
 }
 
-Index EffectQueue::pop_ranked_first() noexcept {
-  Index effect = pop_from(lanes_[static_cast<size_t>(Phase::Render)]);
-  if (effect == 0 && !user_held_) effect = pop_from(lanes_[static_cast<size_t>(Phase::User)]);
-  if (effect != 0) --size_;
-  return effect;
+EffectQueue::Entry EffectQueue::pop_ranked_first() noexcept {
+  Entry entry = pop_from(lanes_[static_cast<size_t>(Phase::Render)]);
+  if (entry.effect == 0 && !user_held_) entry = pop_from(lanes_[static_cast<size_t>(Phase::User)]);
+  if (entry.effect != 0) --size_;
+  return entry;
 }
 
 size_t EffectQueue::runnable() const noexcept {

@@ -21,23 +21,29 @@ namespace reactive {
 
 class EffectQueue {
  public:
-  void push(Index effect, Phase phase, int32_t priority) {
+  // `path`: where the memos stand that lead to it (Graph::paths_), 0: unknown.
+  struct Entry {
+    Index effect;  // 0: there is none
+    uint32_t path;
+  };
+
+  void push(Entry entry, Phase phase, int32_t priority) {
     ++size_;
     Lane& lane = lanes_[static_cast<size_t>(phase)];
     if (priority != 0) [[unlikely]]
-      return push_ranked(lane, effect, priority);
+      return push_ranked(lane, entry, priority);
     if (lane.end == lane.capacity) [[unlikely]]
       make_room(lane);
-    lane.fifo[lane.end++] = effect;
+    lane.fifo[lane.end++] = entry;
   }
-  // The next effect that may run, 0 when there is none.
-  Index pop() noexcept {
+  // The next effect that may run.
+  Entry pop() noexcept {
     if (ranked_ != 0) [[unlikely]]
       return pop_ranked_first();
     Lane* lane = &lanes_[0];
     if (lane->head == lane->end) {
       lane = &lanes_[1];
-      if (lane->head == lane->end || user_held_) return 0;
+      if (lane->head == lane->end || user_held_) return {0, 0};
     }
     --size_;
     return pop_fifo(*lane);
@@ -53,26 +59,26 @@ class EffectQueue {
   struct Ranked {
     int32_t priority;
     uint32_t sequence;
-    Index effect;
+    Entry entry;
   };
   struct Lane {
-    std::unique_ptr<Index[]> fifo;
+    std::unique_ptr<Entry[]> fifo;
     uint32_t head = 0;  // entries before this are popped
     uint32_t end = 0;
     uint32_t capacity = 0;
     std::vector<Ranked> ranked;
     size_t size() const noexcept { return end - head + ranked.size(); }
   };
-  void push_ranked(Lane& lane, Index effect, int32_t priority);
+  void push_ranked(Lane& lane, Entry entry, int32_t priority);
   static void make_room(Lane& lane);
-  static Index pop_fifo(Lane& lane) noexcept {
-    Index effect = lane.fifo[lane.head++];
+  static Entry pop_fifo(Lane& lane) noexcept {
+    const Entry entry = lane.fifo[lane.head++];
     if (lane.head == lane.end) lane.head = lane.end = 0;
-    return effect;
+    return entry;
   }
-  Index pop_ranked_first() noexcept;
-  Index pop_from(Lane& lane) noexcept;
-  Index pop_ranked(Lane& lane) noexcept;
+  Entry pop_ranked_first() noexcept;
+  Entry pop_from(Lane& lane) noexcept;
+  Entry pop_ranked(Lane& lane) noexcept;
 
   Lane lanes_[2];
   size_t size_ = 0;

@@ -21,24 +21,25 @@ void Graph::unwind_batch() noexcept {
   }
 }
 
-inline bool Graph::must_run(Computation* effect) noexcept {
-  frame_.running = 0;  // not what ran before this effect
-  begin_walk();        // the effect may be disposed by a memo that is checked
-  const bool must_run = check_dirty(effect);
-  if (!must_run) effect->flags &= static_cast<Flags>(~(kPending | kRecursed));
-  end_walk();
-  return must_run;
-}
-
 inline void Graph::run_if_stale(Computation* effect) {
-  const Flags flags = effect->flags;
-  if ((flags & kDirty) || ((flags & kPending) && must_run(effect)))
-    run_in_frame(effect, index_of(effect));
+  Flags flags = effect->flags;
+  if (!(flags & kDirty)) {
+    if (!(flags & kPending)) return;
+    frame_.running = 0;  // not what ran before this effect
+    begin_walk();        // the effect may be disposed by a memo that is checked
+    const bool must_run = is_stale(effect);
+    if (!must_run) effect->flags &= static_cast<Flags>(~(kPending | kRecursed));
+    end_walk();
+    if (!must_run) return;
+  }
+  run_in_frame(effect, index_of(effect));
 }
 
-inline void Graph::run_effect(Computation* effect) {
+inline void Graph::run_effect(EffectQueue::Entry entry) {
+  auto* effect = at<Computation>(entry.effect);
   if (effect->flags & kNested) [[unlikely]]
     run_ancestors(effect);
+  if (entry.path != 0 && (effect->flags & (kDirty | kPending)) == kPending) run_path(entry.path);
   const auto flags = static_cast<Flags>(effect->flags & ~kQueued);
   effect->flags = flags;
   if (flags & kDisposed) [[unlikely]]
@@ -57,15 +58,15 @@ void Graph::run_queue() {
     FrameSave save(*this);
     size_t left_in_round = queue_.runnable();
     uint32_t rounds = 0;
-    while (Index index = queue_.pop()) {
-      auto* effect = at<Computation>(index);
+    for (EffectQueue::Entry entry; (entry = queue_.pop()).effect != 0;) {
       if (left_in_round-- == 0) [[unlikely]] {
         left_in_round = queue_.runnable();
-        if (++rounds == kRoundsMax) give_up(effect);
+        if (++rounds == kRoundsMax) give_up(at<Computation>(entry.effect));
       }
-      run_effect(effect);
+      run_effect(entry);
     }
   }
+  if (queue_.empty()) paths_.clear();
   if (!written_.empty()) commit_written();
   if (!unwatched_.empty()) drain_unwatched();
 }
@@ -92,7 +93,7 @@ void Graph::run_ancestors(Computation* effect) {
 
 void Graph::give_up(Computation* effect) {
   std::string name = name_of(effect);
-  for (Index index = index_of(effect); index != 0; index = queue_.pop()) {
+  for (Index index = index_of(effect); index != 0; index = queue_.pop().effect) {
     auto* queued = at<Computation>(index);
     queued->flags &= static_cast<Flags>(~kQueued);
     if (queued->flags & kDisposed) {

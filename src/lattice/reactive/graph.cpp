@@ -234,10 +234,14 @@ Flags Graph::mark_again(const Link* link, Computation* sub) noexcept {
 
 // Marks everything downstream Pending and queues effects, in subscription order, depth first.
 // `inner`: the write came from a running function, so what it marks may have to be marked again.
-void Graph::propagate(Index first, bool inner) noexcept {
+// `head`: what the subscribers read, when it belongs at the head of their paths, else 0.
+//
+// Memos with one source on the way to an effect are noted as the effect's path (run_path).
+void Graph::propagate(Index first, bool inner, Index head) noexcept {
   const auto mark = static_cast<Flags>(inner ? kPending | kRecursed : kPending);
   Link** top = propagate_stack_.top();
   Link* link = at<Link>(first);
+  paths_.begin(head);
   for (;;) {
     Computation* sub = subscriber_of(link);
     Flags flags = sub->flags;
@@ -250,12 +254,18 @@ void Graph::propagate(Index first, bool inner) noexcept {
     if (flags & kMutable) {
       if (const Index below = sub->subs; below != 0) {
         if (sibling != 0) top = propagate_stack_.push(top, at<Link>(sibling));
+        if (link->next_dep == 0 && link == first_link_of(sub)) {
+          paths_.add(link->sub);
+        } else {
+          paths_.begin(0);
+        }
         link = at<Link>(below);
         continue;
       }
     } else if (flags & kWatching) {
-      notify(sub);
+      notify(sub, link == first_link_of(sub) ? paths_.take() : 0);
     }
+    paths_.begin(0);
     if (sibling != 0) {
       link = at<Link>(sibling);
     } else if (top != propagate_stack_.top()) {
@@ -266,11 +276,11 @@ void Graph::propagate(Index first, bool inner) noexcept {
   }
 }
 
-void Graph::notify(Computation* effect) noexcept {
+void Graph::notify(Computation* effect, uint32_t path) noexcept {
   if (effect->flags & kQueued) return;
   effect->flags |= kQueued;
   // Effects have no subscribers: these words hold priority and phase.
-  queue_.push(index_of(effect), static_cast<Phase>(effect->subs_tail),
+  queue_.push({index_of(effect), path}, static_cast<Phase>(effect->subs_tail),
               static_cast<int32_t>(effect->subs));
 }
 
@@ -309,7 +319,7 @@ void Graph::changed(Node* source) {
       if (flags & kWatching) {
         notify(sub);
       } else if (sub->subs != 0) {
-        propagate(sub->subs, false);
+        propagate(sub->subs, false, link->next_dep == 0 ? link->sub : 0);
       }
     }
     index = link->next_sub;
@@ -322,7 +332,7 @@ void Graph::changed_later(Node* source) noexcept {
     return;
   const bool inner = frame_.running != 0;
   if (inner) written_.push_back(handle_of(source));
-  if (source->subs != 0) propagate(source->subs, inner);
+  if (source->subs != 0) propagate(source->subs, inner, 0);
   if (flush_request_) [[unlikely]]
     request_flush();
 }
@@ -366,6 +376,48 @@ bool Graph::run(Computation* node) noexcept {
 
 bool Graph::update(Node* node) noexcept {
   return node->flags & kComputation ? run(static_cast<Computation*>(node)) : commit(node);
+}
+
+// --- paths
+
+// A Pending computation: must it run?
+// REQUIRES: begin_walk() where user code may dispose it.
+[[gnu::noinline]] bool Graph::is_stale(Computation* sub) noexcept {
+  const Link* link = first_link_of(sub);
+  const Node* dep = at<Node>(link->dep);
+  // One source, and that is settled and has not told of a change.
+  if (link->next_dep == 0 && !(dep->flags & (kDirty | kPending | kRunning))) return false;
+  ++walks_;
+  const bool is_stale = check_dirty(sub);
+  end_walk();
+  return is_stale;
+}
+
+// Brings the memos on the way to an effect up to date, sources first: each has one source only, the
+// one before it, so that asking the effect (check_dirty) would come to the same in the same order.
+void Graph::run_path(uint32_t at_step) noexcept {
+  for (Index index; (index = paths_[at_step]) != 0; ++at_step) {
+    Computation* memo = computation_at(index);
+    const Flags flags = memo->flags;
+    if (!(flags & kDirty)) {
+      if (!(flags & kPending)) continue;
+      if (!is_stale(memo)) {
+        if (paths_[at_step] != 0) memo->flags &= static_cast<Flags>(~kPending);
+        continue;
+      }
+    }
+    const Index subs = memo->subs;
+    if (subs == 0 || !run_in_frame(memo, index)) continue;
+    // Mostly there is one reader: the next on the path.
+    Link* link = at<Link>(memo->subs);
+    Computation* sub = subscriber_of(link);
+    if (memo->subs == 0) continue;
+    if (link->next_sub == 0 && (sub->flags & (kMutable | kPending)) == (kMutable | kPending)) {
+      sub->flags |= kDirty;
+    } else {
+      shallow_propagate(memo->subs);
+    }
+  }
 }
 
 // --- checking
@@ -418,6 +470,8 @@ bool Graph::check_dirty(Computation* sub) noexcept {
                                      : commit(dep);
         top = check_stack_.top();
         if (dirty) promote_others(dep, link);
+      } else if (flags & kRunning) {
+        dirty = true;  // it will find that it reads what is being computed
       }
     }
     // All that `sub` needs is known, or there is one more source to look at.

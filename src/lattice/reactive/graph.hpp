@@ -225,6 +225,48 @@ class WalkStack {
   std::unique_ptr<T[]> entries_;
 };
 
+// For each queued effect the memos that lead to it, as far as marking came by them: rows of
+// indices, each ended by 0, in one array. Kept until the queue is empty.
+class Paths {
+ public:
+  Paths() : entries_(2, 0) {}
+  // Starts a row, in place of one that was not taken.
+  void begin(Index head) noexcept {
+    end_ = start_;
+    if (head != 0) add(head);
+  }
+  void add(Index memo) noexcept {
+    entries_[end_++] = memo;
+    if (end_ == entries_.size()) [[unlikely]]
+      entries_.resize(entries_.size() * 2);
+  }
+  // Ends the row and keeps it; 0: it has nothing.
+  uint32_t take() noexcept {
+    if (end_ == start_) return 0;
+    const uint32_t row = start_;
+    add(0);
+    start_ = end_;
+    return row;
+  }
+  Index operator[](uint32_t step) const noexcept { return entries_[step]; }
+  void clear() noexcept { start_ = end_ = known_ = 1; }
+  // A memo may be among them that goes away: they lead nowhere from now on.
+  void forget() noexcept {
+    if (known_ != start_) forget_rows();
+  }
+
+ private:
+  void forget_rows() noexcept {
+    std::fill(entries_.begin() + known_, entries_.begin() + start_, 0);
+    known_ = start_;
+  }
+
+  std::vector<Index> entries_;
+  uint32_t start_ = 1;  // of the row that is being written
+  uint32_t end_ = 1;
+  uint32_t known_ = 1;  // rows before it are forgotten
+};
+
 class Graph {
  public:
   using ErrorHandler = std::function<void(std::exception_ptr, const char* node_name)>;
@@ -411,7 +453,9 @@ class Graph {
   void unwatch(Node* dep) noexcept;
   void drain_unwatched() noexcept;
   void commit_written() noexcept;
-  void propagate(Index first, bool inner) noexcept;
+  void propagate(Index first, bool inner, Index head) noexcept;
+  bool is_stale(Computation* sub) noexcept;
+  void run_path(uint32_t at_step) noexcept;
   Flags mark_again(const Link* link, Computation* sub) noexcept;
   void shallow_propagate(Index first) noexcept;
   void promote_from(Link* link) noexcept;
@@ -444,12 +488,11 @@ class Graph {
   Extra& extra_of(Node* node);
 
   // flush.cpp
-  void notify(Computation* effect) noexcept;
+  void notify(Computation* effect, uint32_t path = 0) noexcept;
   void request_flush() noexcept;
   void run_queue();
-  void run_effect(Computation* effect);
+  void run_effect(EffectQueue::Entry entry);
   void run_if_stale(Computation* effect);
-  bool must_run(Computation* effect) noexcept;
   void run_ancestors(Computation* effect);
   [[noreturn]] void give_up(Computation* effect);
 
@@ -463,6 +506,7 @@ class Graph {
   WalkStack<Link*> propagate_stack_;
   WalkStack<Step> check_stack_;
   EffectQueue queue_;
+  Paths paths_;
   Arena arena_;
   std::vector<Index> unwatched_;
   std::vector<NodeHandle> written_;  // signals that a running function wrote

@@ -45,7 +45,7 @@ Graph::~Graph() {
 void Graph::dispose_all() noexcept {
   ++batch_depth_;  // never closed: nobody is left to run
   dispose_owned(at<Computation>(root_));
-  while (Index queued = queue_.pop()) {
+  while (Index queued = queue_.pop().effect) {
     at<Node>(queued)->flags &= static_cast<Flags>(~kQueued);
     release_slot(at<Node>(queued));
   }
@@ -100,6 +100,7 @@ Index Graph::living_owner(Index owner) const noexcept {
 
 void Graph::mark_disposed(Node* node) noexcept {
   node->flags |= kDisposed;
+  paths_.forget();
   if (++node->generation == 0) node->generation = 1;
 }
 

@@ -39,7 +39,7 @@ inline void Graph::run_effect(EffectQueue::Entry entry) {
   auto* effect = at<Computation>(entry.effect);
   if (effect->flags & kNested) [[unlikely]]
     run_ancestors(effect);
-  if (entry.path != 0 && (effect->flags & (kDirty | kPending)) == kPending) run_path(entry.path);
+  if (entry.path != 0 && (effect->flags & (kDirty | kPending)) == kPending) run_row(entry.path);
   const auto flags = static_cast<Flags>(effect->flags & ~kQueued);
   effect->flags = flags;
   if (flags & kDisposed) [[unlikely]]
@@ -66,7 +66,7 @@ void Graph::run_queue() {
       run_effect(entry);
     }
   }
-  if (queue_.empty()) paths_.clear();
+  if (queue_.empty()) rows_.clear();
   if (!written_.empty()) commit_written();
   if (!unwatched_.empty()) drain_unwatched();
 }

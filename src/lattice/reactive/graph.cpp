@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
-// Links, marking and checking: the alien-signals walks over index links.
+// Links, and checking what is stale.
 #include "lattice/reactive/graph.hpp"
+#include "lattice/reactive/internal/links.hpp"
 #include "lattice/reactive/internal/run_frame.hpp"
 
 #include <algorithm>
@@ -20,27 +21,6 @@ UpdateFunction update_wrapper = nullptr;
 
 UpdateFunction wrapped(UpdateFunction update) noexcept {
   return update != nullptr && update_wrapper != nullptr ? update_wrapper : update;
-}
-
-Computation* computation_at(Index index) noexcept { return at<Computation>(index); }
-
-constexpr size_t kFirstLinkOffset = sizeof(Computation) - sizeof(Link);
-
-// The owner of an inline link is where arithmetic puts it. The guess takes the load of `link->sub`
-// off the chain of dependent loads that a walk consists of: the check is a predicted branch.
-Computation* subscriber_of(const Link* link) noexcept {
-  const auto* guess = reinterpret_cast<const char*>(link) - kFirstLinkOffset;
-  if (index_of(guess) == link->sub) [[likely]] {
-    return reinterpret_cast<Computation*>(const_cast<char*>(guess));
-  }
-  return computation_at(link->sub);
-}
-
-// Its first link in read order, guessed likewise.
-Link* first_link_of(Computation* sub) noexcept {
-  if (sub->deps == index_of(&sub->first_link)) [[likely]]
-    return &sub->first_link;
-  return at<Link>(sub->deps);
 }
 }  // namespace
 
@@ -98,6 +78,7 @@ void Graph::link(Node* dep, Computation* sub) {
   const Index index =
       is_first && sub->first_link.dep == 0 ? index_of(&sub->first_link) : arena_.allocate_link();
   const uint32_t order = (is_first ? 0 : before->order) + (next != 0 ? 1 : kOrderStep);
+  ++topology_;
   *at<Link>(index) = {index_of(sub), dep->subs_tail, 0, order, next, index_of(dep)};
   before->next_dep = index;
   (dep->subs_tail != 0 ? at<Link>(dep->subs_tail)->next_sub : dep->subs) = index;
@@ -139,6 +120,7 @@ void Graph::release_link(Link* link) noexcept {
 // Takes the link out of its source's list and frees it; returns the next link in read order.
 // The subscriber's list is the caller's business: it always drops a suffix.
 Index Graph::unlink(Link* link) noexcept {
+  ++topology_;
   Node* dep = at<Node>(link->dep);
   Index next_dep = link->next_dep;
   (link->next_sub != 0 ? at<Link>(link->next_sub)->prev_sub : dep->subs_tail) = link->prev_sub;
@@ -208,135 +190,6 @@ void Graph::commit_written() noexcept {
   }
 }
 
-// --- marking
-
-bool Graph::is_current_link(const Link* link) const noexcept {
-  for (const Frame* frame = &frame_; frame->running != 0; frame = frame->outer) {
-    if (frame->running == link->sub) return is_read(*frame, link);
-  }
-  return false;
-}
-
-// Marks a subscriber that is marked or running. Returns its flags as far as they say what is left
-// to do: nothing when it was marked already, for then so is what lies below.
-Flags Graph::mark_again(const Link* link, Computation* sub) noexcept {
-  const Flags flags = sub->flags;
-  if (!(flags & (kRunning | kRecursed))) return 0;
-  if (!(flags & kRunning)) {
-    sub->flags = static_cast<Flags>((flags & ~kRecursed) | kPending);
-    return flags;
-  }
-  if ((flags & (kDirty | kPending)) || !is_current_link(link)) return 0;
-  // It wrote what it has read: stale again, but not to be run again by itself.
-  sub->flags = flags | kRecursed | kPending;
-  return flags & kMutable;
-}
-
-// Marks everything downstream Pending and queues effects, in subscription order, depth first.
-// `inner`: the write came from a running function, so what it marks may have to be marked again.
-// `head`: what the subscribers read, when it belongs at the head of their paths, else 0.
-//
-// Memos with one source on the way to an effect are noted as the effect's path (run_path).
-void Graph::propagate(Index first, bool inner, Index head) noexcept {
-  const auto mark = static_cast<Flags>(inner ? kPending | kRecursed : kPending);
-  Link** top = propagate_stack_.top();
-  Link* link = at<Link>(first);
-  paths_.begin(head);
-  for (;;) {
-    Computation* sub = subscriber_of(link);
-    Flags flags = sub->flags;
-    if (!(flags & (kRunning | kRecursed | kDirty | kPending))) [[likely]] {
-      sub->flags = flags | mark;
-    } else {
-      flags = mark_again(link, sub);
-    }
-    const Index sibling = link->next_sub;
-    if (flags & kMutable) {
-      if (const Index below = sub->subs; below != 0) {
-        if (sibling != 0) top = propagate_stack_.push(top, at<Link>(sibling));
-        if (link->next_dep == 0 && link == first_link_of(sub)) {
-          paths_.add(link->sub);
-        } else {
-          paths_.begin(0);
-        }
-        link = at<Link>(below);
-        continue;
-      }
-    } else if (flags & kWatching) {
-      notify(sub, link == first_link_of(sub) ? paths_.take() : 0);
-    }
-    paths_.begin(0);
-    if (sibling != 0) {
-      link = at<Link>(sibling);
-    } else if (top != propagate_stack_.top()) {
-      link = *--top;
-    } else {
-      return;
-    }
-  }
-}
-
-void Graph::notify(Computation* effect, uint32_t path) noexcept {
-  if (effect->flags & kQueued) return;
-  effect->flags |= kQueued;
-  // Effects have no subscribers: these words hold priority and phase.
-  queue_.push({index_of(effect), path}, static_cast<Phase>(effect->subs_tail),
-              static_cast<int32_t>(effect->subs));
-}
-
-// A source has really changed: those that were waiting to know are Dirty. Often nobody was, so the
-// search for the first is a loop that calls nothing.
-void Graph::shallow_propagate(Index first) noexcept {
-  for (Index index = first; index != 0;) {
-    Link* link = at<Link>(index);
-    if ((subscriber_of(link)->flags & (kPending | kDirty)) == kPending) return promote_from(link);
-    index = link->next_sub;
-  }
-}
-
-[[gnu::noinline]] void Graph::promote_from(Link* link) noexcept {
-  for (;;) {
-    Computation* sub = subscriber_of(link);
-    const Flags flags = sub->flags;
-    if ((flags & (kPending | kDirty)) == kPending) {
-      sub->flags = flags | kDirty;
-      if ((flags & (kWatching | kRunning)) == kWatching) notify(sub);
-    }
-    if (link->next_sub == 0) return;
-    link = at<Link>(link->next_sub);
-  }
-}
-
-void Graph::changed(Node* source) {
-  if (recorder_ != nullptr && !recorder_->note_write(source)) [[unlikely]]
-    return;
-  for (Index index = source->subs; index != 0;) {
-    Link* link = at<Link>(index);
-    Computation* sub = subscriber_of(link);
-    Flags flags = sub->flags;
-    sub->flags = static_cast<Flags>((flags & ~kRecursed) | kDirty);
-    if (!(flags & (kDirty | kPending)) || (flags & kRecursed)) {
-      if (flags & kWatching) {
-        notify(sub);
-      } else if (sub->subs != 0) {
-        propagate(sub->subs, false, link->next_dep == 0 ? link->sub : 0);
-      }
-    }
-    index = link->next_sub;
-  }
-  if (!queue_.empty()) run_queue();
-}
-
-void Graph::changed_later(Node* source) noexcept {
-  if (recorder_ != nullptr && !recorder_->note_write(source)) [[unlikely]]
-    return;
-  const bool inner = frame_.running != 0;
-  if (inner) written_.push_back(handle_of(source));
-  if (source->subs != 0) propagate(source->subs, inner, 0);
-  if (flush_request_) [[unlikely]]
-    request_flush();
-}
-
 // --- running
 
 // Disposes what the last run made. Returns false when that disposed the node itself.
@@ -376,48 +229,6 @@ bool Graph::run(Computation* node) noexcept {
 
 bool Graph::update(Node* node) noexcept {
   return node->flags & kComputation ? run(static_cast<Computation*>(node)) : commit(node);
-}
-
-// --- paths
-
-// A Pending computation: must it run?
-// REQUIRES: begin_walk() where user code may dispose it.
-[[gnu::noinline]] bool Graph::is_stale(Computation* sub) noexcept {
-  const Link* link = first_link_of(sub);
-  const Node* dep = at<Node>(link->dep);
-  // One source, and that is settled and has not told of a change.
-  if (link->next_dep == 0 && !(dep->flags & (kDirty | kPending | kRunning))) return false;
-  ++walks_;
-  const bool is_stale = check_dirty(sub);
-  end_walk();
-  return is_stale;
-}
-
-// Brings the memos on the way to an effect up to date, sources first: each has one source only, the
-// one before it, so that asking the effect (check_dirty) would come to the same in the same order.
-void Graph::run_path(uint32_t at_step) noexcept {
-  for (Index index; (index = paths_[at_step]) != 0; ++at_step) {
-    Computation* memo = computation_at(index);
-    const Flags flags = memo->flags;
-    if (!(flags & kDirty)) {
-      if (!(flags & kPending)) continue;
-      if (!is_stale(memo)) {
-        if (paths_[at_step] != 0) memo->flags &= static_cast<Flags>(~kPending);
-        continue;
-      }
-    }
-    const Index subs = memo->subs;
-    if (subs == 0 || !run_in_frame(memo, index)) continue;
-    // Mostly there is one reader: the next on the path.
-    Link* link = at<Link>(memo->subs);
-    Computation* sub = subscriber_of(link);
-    if (memo->subs == 0) continue;
-    if (link->next_sub == 0 && (sub->flags & (kMutable | kPending)) == (kMutable | kPending)) {
-      sub->flags |= kDirty;
-    } else {
-      shallow_propagate(memo->subs);
-    }
-  }
 }
 
 // --- checking

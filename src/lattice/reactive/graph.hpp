@@ -49,6 +49,7 @@
 #include "lattice/base/error.hpp"
 #include "lattice/reactive/arena.hpp"
 #include "lattice/reactive/effect_queue.hpp"
+#include "lattice/reactive/plan.hpp"
 
 // Diagnostics (recorder.hpp, inspect.hpp). Off, they cost a null check per call of changed() and
 // changed_later(), and nothing else.
@@ -223,48 +224,6 @@ class WalkStack {
   T* top_ = nullptr;
   T* end_ = nullptr;
   std::unique_ptr<T[]> entries_;
-};
-
-// For each queued effect the memos that lead to it, as far as marking came by them: rows of
-// indices, each ended by 0, in one array. Kept until the queue is empty.
-class Paths {
- public:
-  Paths() : entries_(2, 0) {}
-  // Starts a row, in place of one that was not taken.
-  void begin(Index head) noexcept {
-    end_ = start_;
-    if (head != 0) add(head);
-  }
-  void add(Index memo) noexcept {
-    entries_[end_++] = memo;
-    if (end_ == entries_.size()) [[unlikely]]
-      entries_.resize(entries_.size() * 2);
-  }
-  // Ends the row and keeps it; 0: it has nothing.
-  uint32_t take() noexcept {
-    if (end_ == start_) return 0;
-    const uint32_t row = start_;
-    add(0);
-    start_ = end_;
-    return row;
-  }
-  Index operator[](uint32_t step) const noexcept { return entries_[step]; }
-  void clear() noexcept { start_ = end_ = known_ = 1; }
-  // A memo may be among them that goes away: they lead nowhere from now on.
-  void forget() noexcept {
-    if (known_ != start_) forget_rows();
-  }
-
- private:
-  void forget_rows() noexcept {
-    std::fill(entries_.begin() + known_, entries_.begin() + start_, 0);
-    known_ = start_;
-  }
-
-  std::vector<Index> entries_;
-  uint32_t start_ = 1;  // of the row that is being written
-  uint32_t end_ = 1;
-  uint32_t known_ = 1;  // rows before it are forgotten
 };
 
 class Graph {
@@ -442,6 +401,26 @@ class Graph {
     std::vector<std::pair<uint64_t, std::shared_ptr<void>>> provided;
   };
 
+  // mark.cpp
+  template <bool kAtOnce>
+  void mark(Node* source) noexcept;
+  void mark_below(Link* link, struct RowWriter& to) noexcept;
+  void mark_inner(Index first) noexcept;
+  bool plan_steps(Node* source);
+  void make_plan(Node* source, Plan& plan) noexcept;
+  template <bool kAtOnce>
+  void mark_by_plan(const Plan& plan) noexcept;
+  template <bool kAtOnce>
+  void mark_all(Node* source) noexcept;
+  Flags mark_again(const Link* link, Computation* sub) noexcept;
+  void notify(Computation* effect, uint32_t path = 0) noexcept;
+  void shallow_propagate(Index first) noexcept;
+  void promote_from(Link* link) noexcept;
+  bool is_current_link(const Link* link) const noexcept;
+  bool is_stale(Computation* sub) noexcept;
+  bool is_stale_here(Computation* memo) noexcept;
+  void run_row(uint32_t path) noexcept;
+
   // graph.cpp
   void link(Node* dep, Computation* sub);
   Index unlink(Link* link) noexcept;
@@ -453,18 +432,11 @@ class Graph {
   void unwatch(Node* dep) noexcept;
   void drain_unwatched() noexcept;
   void commit_written() noexcept;
-  void propagate(Index first, bool inner, Index head) noexcept;
-  bool is_stale(Computation* sub) noexcept;
-  void run_path(uint32_t at_step) noexcept;
-  Flags mark_again(const Link* link, Computation* sub) noexcept;
-  void shallow_propagate(Index first) noexcept;
-  void promote_from(Link* link) noexcept;
   bool check_dirty(Computation* sub) noexcept;
   void end_check(const CheckWalk& walk, Step* top) noexcept;
   void promote_others(const Node* source, const Link* link) noexcept;
   void renumber(Computation* sub) noexcept;
   static bool is_read(const Frame& frame, const Link* link) noexcept;
-  bool is_current_link(const Link* link) const noexcept;
   void refresh(Computation* memo) noexcept;
   void refresh_deep(Computation* memo);
   bool commit(Node* source) noexcept;
@@ -488,7 +460,6 @@ class Graph {
   Extra& extra_of(Node* node);
 
   // flush.cpp
-  void notify(Computation* effect, uint32_t path = 0) noexcept;
   void request_flush() noexcept;
   void run_queue();
   void run_effect(EffectQueue::Entry entry);
@@ -506,7 +477,9 @@ class Graph {
   WalkStack<Link*> propagate_stack_;
   WalkStack<Step> check_stack_;
   EffectQueue queue_;
-  Paths paths_;
+  Rows rows_;  // of the effects in the queue
+  Plans plans_;
+  uint64_t topology_ = 1;  // grows with every link made or dropped
   Arena arena_;
   std::vector<Index> unwatched_;
   std::vector<NodeHandle> written_;  // signals that a running function wrote

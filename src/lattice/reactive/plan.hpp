@@ -1,0 +1,90 @@
+// SPDX-License-Identifier: MIT
+// What marking notes down (mark.cpp): rows of memos that lead to effects, and plans.
+//
+// A row: the memos on the way to a queued effect, sources first, as far as each has only the one
+// before it as its source. A plan: the steps of one marking, valid while no link of the graph has
+// changed. Both hold plain indices: a node that is disposed empties all rows (forget), and every
+// plan ends with the topology that it was made in.
+#pragma once
+
+#include <algorithm>
+#include <cstdint>
+#include <memory>
+#include <vector>
+
+#include "lattice/reactive/arena.hpp"
+
+namespace lattice::reactive {
+
+// Rows in one array, each ended by 0. The path of an effect is where its row begins, 0: none.
+class Rows {
+ public:
+  Index operator[](uint32_t step) const noexcept { return entries_[step]; }
+
+  // Writing a row: from begin(), at most to limit(); grow() moves it and returns the new end.
+  Index* begin() noexcept { return entries_.get() + finished_; }
+  Index* limit() const noexcept { return entries_.get() + capacity_; }
+  Index* grow(Index*& row, Index* end);
+  uint32_t finish(const Index* row, const Index* end) noexcept {
+    finished_ = static_cast<uint32_t>(end - entries_.get());
+    return static_cast<uint32_t>(row - entries_.get());
+  }
+
+  void clear() noexcept { finished_ = known_ = 1; }
+  // A memo may be among them that goes away: what is finished leads nowhere from now on.
+  // Returns whether there was any.
+  bool forget() noexcept {
+    if (known_ == finished_) [[likely]]
+      return false;
+    empty_rows();
+    return true;
+  }
+
+ private:
+  void empty_rows() noexcept;
+
+  static constexpr uint32_t kCapacityFirst = 16;
+  std::unique_ptr<Index[]> entries_ = std::make_unique<Index[]>(kCapacityFirst);
+  uint32_t capacity_ = kCapacityFirst;
+  uint32_t finished_ = 1;
+  uint32_t known_ = 1;  // rows before it are empty already
+};
+// In the path of a row that belongs to a plan.
+inline constexpr uint32_t kOfPlan = uint32_t{1} << 31;
+
+struct PlanStep {
+  Index node;  // kOwnerBit: reads the source itself
+  uint32_t path;
+};
+
+struct Plan {
+  Index source;
+  uint32_t seen;  // writes since the topology changed
+  uint64_t topology;
+  uint32_t begin;  // of its steps; begin == end: there is no plan
+  uint32_t end;
+};
+inline constexpr uint32_t kWritesBeforePlan = 8;
+
+// One plan for each of the sources written last, as far as they do not collide.
+class Plans {
+ public:
+  Plans();
+
+  Plan& of(Index source) noexcept { return plans_[source % kPlans]; }
+  // Makes room for another plan of this topology. False when there can be none now.
+  bool start(uint64_t topology, bool is_queue_empty) noexcept;
+  bool is_full() const noexcept { return steps.size() >= kStepsMax; }
+
+  const bool enabled;  // LATTICE_PLANS=off in the environment: no plan is ever made
+  std::vector<PlanStep> steps;
+  Rows rows;
+
+ private:
+  static constexpr size_t kPlans = 61;
+  static constexpr size_t kStepsMax = size_t{1} << 20;  // of all plans of a graph: 8 MiB
+  Plan plans_[kPlans] = {};
+  uint64_t topology_ = 0;  // of all plans there are
+};
+
+}  // namespace lattice::reactive

@@ -54,9 +54,10 @@ Runtime* Runtime::current_or_null() noexcept {
 
 Runtime& Runtime::current() {
   if (Runtime* runtime = current_or_null()) return *runtime;
-  thread_local Runtime default_runtime;
-  reactive::Graph::make_current(&default_runtime.graph());
-  return default_runtime;
+  // By pointer: space for thread-locals of a library that is loaded late is scarce.
+  thread_local const auto default_runtime = std::make_unique<Runtime>();
+  reactive::Graph::make_current(&default_runtime->graph());
+  return *default_runtime;
 }
 
 void Runtime::drain_mailbox() {

@@ -178,7 +178,8 @@ bool update_effect(Graph& graph, Node* base) noexcept {
   discard(function);
   if (error != nullptr) {
     const std::string name = display_name(self);
-    report_error(graph, error, "effect " + quoted_name(self), name.c_str(), handle);
+    report_error(graph, error, name.empty() ? "an effect" : "effect " + quoted_name(self),
+                 name.c_str(), handle);
   }
   discard(as_object(self));
   settle_trash();
@@ -338,8 +339,16 @@ PyObject* memo_new(PyTypeObject*, PyObject* args, PyObject* kwargs) {
   return as_object(self);
 }
 
+int refuse_value(PyObject* object, PyObject*, void*) {
+  raise_error(PyExc_AttributeError,
+              quoted_name(as_node(object)) +
+                  " is a Memo: its value is what its function computes. Write what it reads, or "
+                  "make it with lt.linked, which can be written.");
+  return -1;
+}
+
 PyGetSetDef memo_getset[] = {
-    {"value", &get_value, nullptr,
+    {"value", &get_value, &refuse_value,
      "The value, computed if a source changed; the reader subscribes.", nullptr},
     {"runs", &get_runs, nullptr, "How often the function ran.", nullptr},
     {"name", &get_name, nullptr, "The name given, of the function, or assigned.", nullptr},

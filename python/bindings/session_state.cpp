@@ -177,7 +177,9 @@ void SessionState::start() {
   for (auto [order, effect] : effects) {
     NodeObject* instance = new_effect_like(effect);
     if (instance == nullptr) {
-      report_error(runtime_.graph(), take_raised(), "effect " + quoted_name(effect), "");
+      report_error(runtime_.graph(), take_raised(),
+                   display_name(effect).empty() ? "an effect" : "effect " + quoted_name(effect),
+                   "");
     } else {
       keep_instance(effect, instance);
       Py_DECREF(as_object(instance));

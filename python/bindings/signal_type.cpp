@@ -123,6 +123,8 @@ int update_node(NodeObject* self, PyObject* function) {
     after = PyObject_CallOneArg(function, before);
   }
   Py_DECREF(before);
+  if (is_coroutine(after)) [[unlikely]]
+    after = refuse_coroutine(after, function, "await first, then update");
   if (after == nullptr) return -1;
   const int result = write_node(self, after);
   Py_DECREF(after);
@@ -311,6 +313,10 @@ PyObject* signal_peek(PyObject* object, PyObject*) { return read_node(as_node(ob
 
 PyObject* signal_update(PyObject* object, PyObject* function) {
   NodeObject* self = as_node(object);
+  if (!PyCallable_Check(function)) {
+    PyErr_Format(PyExc_TypeError, "update() takes a function of the value, not %R", function);
+    return nullptr;
+  }
   const Resolved resolved = resolve_node(self);
   int result = -1;
   switch (resolved.place) {

@@ -396,6 +396,29 @@ class AsyncMemo(Generic[T_co]):
         return self._wait().__await__()
 
     async def _wait(self) -> T_co:
+        waiting = current_run()
+        if waiting is None:
+            return await self._wait_here()
+        self._refuse_cycle(waiting)
+        waiting.awaiting = self
+        try:
+            return await self._wait_here()
+        finally:
+            waiting.awaiting = None
+
+    def _refuse_cycle(self, waiting: CoroutineRun) -> None:
+        names = [waiting.name]
+        seen: set[int] = set()
+        memo: AsyncMemo[Any] | None = self
+        while memo is not None and id(memo) not in seen:
+            seen.add(id(memo))
+            names.append(memo.name)
+            run = memo._late.tracked().run
+            if run is waiting:
+                raise _core.CycleError(f"cycle: {' -> '.join(names)}; each would await the next")
+            memo = run.awaiting if run is not None else None
+
+    async def _wait_here(self) -> T_co:
         loop = asyncio.get_running_loop()
         settled: asyncio.Future[None] = loop.create_future()
         tracked = self._late.tracked()

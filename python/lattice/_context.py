@@ -8,6 +8,7 @@ from collections.abc import Callable, Hashable
 from typing import Generic, TypeVar, cast
 
 from lattice import _core, _state
+from lattice._functions import check_call, check_plain
 
 T = TypeVar("T")
 
@@ -20,6 +21,9 @@ class Context(Generic[T]):
     def __init__(self, default: T) -> None:
         self._key = _core.new_context()
         self._default = default
+
+    def __repr__(self) -> str:
+        return f"<Context, default {self._default!r}>"
 
     def provide(self, value: T) -> None:
         """Leaves `value` for the current component, scope, effect or memo and what it makes later.
@@ -100,6 +104,10 @@ def error_boundary(
     >>> ratio.value = 0
     caught division by zero
     """
+    check_plain(function, "what error_boundary() calls", "its errors would come later")
+    check_call(function, 0, "what error_boundary() calls", "bind them (lambda: f(x))")
+    check_plain(handler, "an error handler", "it would not run")
+    check_call(handler, 1, "an error handler", "it gets the exception")
     state = _state._rendering.state
     if state is None or not _core.in_component_body():
         return cast("T | None", _core.Boundary(handler).run(function))

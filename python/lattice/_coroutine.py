@@ -142,6 +142,7 @@ class CoroutineRun(Coroutine[Any, Any, None]):
         self.result: Any = None  # the value, or the exception
         self.is_over = False  # cancelled or superseded: what it gives is dropped
         self.has_awaited = False  # the first step is over: reads are not tracked any more
+        self.awaiting: Any = None  # the async memo that it waits for
         self.owner: _core.AsyncRun = _core.AsyncRun()
         self._app = host if isinstance(host, AppLoop) else None
         self._loop = host.loop() if isinstance(host, AppLoop) else host

@@ -28,6 +28,7 @@ from typing import Any, Generic, TypeVar, cast, overload
 
 from lattice import _core, _state
 from lattice._core import ListNode, Memo, Scope, Signal, Untracked
+from lattice._functions import check_call, check_plain
 from lattice._store import is_store
 
 __all__ = ["DerivedList", "filter", "map_keyed", "sort"]
@@ -92,6 +93,11 @@ class _Source:
             deltas = state.log.since(self._seen(given))
         else:
             self.followed = None
+            if not isinstance(given, Iterable):
+                raise TypeError(
+                    "lt.map_keyed(), lt.filter() and lt.sort() take a list of a store, or a signal,"
+                    f" memo or function that gives a list, not {type(given).__name__}"
+                )
             return list(given), None
         self.followed, self.version = given, version
         return items, deltas
@@ -582,7 +588,10 @@ class DerivedList(Sequence[T], Generic[T]):
         return self._pull().items == other if isinstance(other, list) else NotImplemented
 
     def __repr__(self) -> str:
-        return repr(self._pull().items)
+        try:
+            return repr(self._pull().items)
+        except Exception as error:  # a function of the user's, or it was disposed
+            return f"<DerivedList, {type(error).__name__}>"
 
     def copy(self) -> list[T]:
         """A plain list of the same items."""
@@ -629,7 +638,8 @@ def map_keyed(
     ----------
     source : list of a store, DerivedList, or a signal, memo or function that gives a list
     function : callable
-        Gets the item. What it reads is not tracked; use effects and memos inside it.
+        Gets the item. What it reads is not tracked; use effects and memos inside it. What it
+        raises every reader gets, until the list changes.
     key : callable, optional
         ``key(item)`` identifies an item when it moves, or when a signal gives a new list. By
         default items of a store go by identity and plain values by value. An item that is another
@@ -744,3 +754,5 @@ def _itself(item: Any) -> Any:
 def _require(function: Any, name: str) -> None:
     if not callable(function):
         raise TypeError(f"lt.{name}() takes a function of an item, not {type(function).__name__}")
+    check_plain(function, f"what lt.{name}() calls", "it gives its result when it is called")
+    check_call(function, 1, f"what lt.{name}() calls", "it gets the item")

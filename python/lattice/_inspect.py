@@ -79,6 +79,8 @@ def inspect(on: bool = True, *, events_max: int = _EVENTS_MAX) -> Recording:
     >>> explain(log).causes[0].name
     'doubled'
     """
+    if not isinstance(on, bool):
+        raise TypeError(f"inspect() takes True or False, not {on!r}; to ask about a node: explain")
     _core.inspect_record(on, events_max)
     return Recording()
 

@@ -14,6 +14,7 @@ from collections.abc import Callable, Hashable
 from typing import Any, Generic, NoReturn, TypeVar, cast, overload
 
 from lattice import _core, _state
+from lattice._functions import check_plain
 
 T = TypeVar("T")
 
@@ -29,6 +30,7 @@ class Linked(Generic[T]):
     ) -> None:
         if not callable(function):
             raise TypeError(f"a linked memo is made of a function, not {function!r}")
+        check_plain(function, "a linked memo's function", "load in an lt.async_memo, and read that")
         self._function = function
         given = name or getattr(function, "__name__", "").replace("<lambda>", "") or None
         self._written: _core.Signal[tuple[int, T] | None] = _core.Signal(

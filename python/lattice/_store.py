@@ -79,6 +79,13 @@ class _Items(ItemsView[Any, Any]):
         return reversed(self._mapping._all().items())  # type: ignore[attr-defined]
 
 
+def _repr_of(node: Any) -> str:
+    try:
+        return repr(node._all())
+    except _core.DisposedError:
+        return f"<{type(node).__name__}, disposed>"
+
+
 class StoreDict(DictNode):
     """A dict of a store: reads track per key."""
 
@@ -161,7 +168,7 @@ class StoreDict(DictNode):
 
     @reprlib.recursive_repr("{...}")
     def __repr__(self) -> str:
-        return repr(self._all())
+        return _repr_of(self)
 
     def __deepcopy__(self, memo: Any) -> Any:
         return snapshot(self)
@@ -263,7 +270,7 @@ class StoreList(ListNode):
 
     @reprlib.recursive_repr("[...]")
     def __repr__(self) -> str:
-        return repr(self._all())
+        return _repr_of(self)
 
     def __deepcopy__(self, memo: Any) -> Any:
         return snapshot(self)
@@ -419,7 +426,7 @@ class StoreSet(SetNode):
         return self._all() > _as_set(other) if _is_set(other) else NotImplemented
 
     def __repr__(self) -> str:
-        return repr(self._all())
+        return _repr_of(self)
 
     def __deepcopy__(self, memo: Any) -> Any:
         return snapshot(self)

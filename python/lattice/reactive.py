@@ -30,6 +30,7 @@ from lattice._core import (
     Signal,
     TraceError,
 )
+from lattice._functions import check_call, check_plain
 
 __all__ = [
     "AccessError",
@@ -218,6 +219,13 @@ def _make_memo(
             f"{getattr(function, '__name__', function)!r} is an async function, whose value a memo "
             "cannot compute when it is read; make it with @lt.async_memo"
         )
+    check_plain(function, "a memo's function", "give list(...) of it, which can be read twice")
+    check_call(
+        function,
+        0,
+        "a memo's function",
+        "bind them (lambda: f(x)), or use lt.linked, whose function may take the previous value",
+    )
     state = _body()
     if state is None:
         return Memo(function, name=name, equals=equals, scope=scope)
@@ -330,6 +338,7 @@ def _make_effect(
             f"the effect {function.__name__!r} is a generator (it has a yield); nothing would run "
             "it"
         )
+    check_call(function, 0, "an effect's function", "bind them (lambda: f(x))")
     if state is None:
         return Effect(function, **options)
     queued = options["phase"] == "user"
@@ -380,10 +389,14 @@ def watch(
     if getattr(type(source), "__lattice_store__", False) is True:
         source = _snapshots_of(source)
     if not callable(source) and not isinstance(source, Signal):
+        several = isinstance(source, (list, tuple))
         raise TypeError(
             f"what is watched is a signal, a memo, a store or a callable, not {source!r}"
+            + ("; for several: lambda: (a.value, b.value)" if several else "")
         )
     _check_callable(function, "watch() calls a function of the new and the old value")
+    check_plain(function, "what watch() calls", "for async work use an async effect")
+    check_call(function, 2, "what watch() calls", "it gets (new, old)")
     given = name or getattr(function, "__name__", "").replace("<lambda>", "") or "watch"
     options: dict[str, Any] = {"phase": phase, "priority": priority, "weak": weak, "name": given}
     state = _body()
@@ -467,6 +480,7 @@ def batch(function: Callable[[], Any] | None = None) -> Any:
     if function is None:
         return _core.Batch()
     _check_callable(function, "batch() takes a function without arguments")
+    check_plain(function, "what batch() calls", "the batch would end before it has begun")
     with _core.Batch():
         return function()
 
@@ -487,6 +501,7 @@ def untracked(function: Callable[[], Any] | None = None) -> Any:
     if function is None:
         return _core.Untracked()
     _check_callable(function, "untracked() takes a function without arguments")
+    check_plain(function, "what untracked() calls", "it would run later, and be tracked")
     with _core.Untracked():
         return function()
 
@@ -498,6 +513,8 @@ def on_cleanup(function: Callable[[], object]) -> None:
     registered runs first.
     """
     _check_callable(function, "on_cleanup() takes a function without arguments")
+    check_plain(function, "a cleanup", "start what it has to do as a task")
+    check_call(function, 0, "a cleanup", "bind them (lambda: f(x))")
     _core.on_cleanup(function)
 
 

@@ -1359,3 +1359,57 @@ async def test_cancellation_at_every_await_leaves_nothing_behind(turn):
     await turns()
     assert asyncio.all_tasks() == {asyncio.current_task()}
     assert events == [0, 1]
+
+
+# --- cycles of awaits
+
+
+async def test_an_async_memo_that_awaits_itself_is_a_cycle():
+    @lt.async_memo
+    async def itself():
+        return await itself
+
+    with pytest.raises(lt.CycleError, match="cycle: itself -> itself"):
+        await asyncio.wait_for(itself, 5)
+
+
+@pytest.mark.parametrize("pause", [False, True])
+async def test_async_memos_that_await_one_another_are_a_cycle(pause):
+    @lt.async_memo
+    async def first():
+        if pause:
+            await asyncio.sleep(0)
+        return await second
+
+    @lt.async_memo
+    async def second():
+        if pause:
+            await asyncio.sleep(0)
+        return await third
+
+    @lt.async_memo
+    async def third():
+        await asyncio.sleep(0)
+        return await first
+
+    with pytest.raises(lt.CycleError, match=r"cycle: (\w+) -> \w+ -> \w+ -> \1"):
+        await asyncio.wait_for(first, 5)
+    with pytest.raises(lt.CycleError):
+        await asyncio.wait_for(third, 5)
+
+
+async def test_two_that_await_the_same_are_none():
+    @lt.async_memo
+    async def source():
+        await asyncio.sleep(0)
+        return 1
+
+    @lt.async_memo
+    async def left():
+        return await source + await source
+
+    @lt.async_memo
+    async def both():
+        return await left + await source
+
+    assert await asyncio.wait_for(both, 5) == 3

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import copy
+import functools
 import gc
 import pickle
 import threading
@@ -404,7 +405,7 @@ WRONG: list[Any] = [5, "text", None, Odd(), [1], 2.5]
             "what is watched is a signal, a memo, a store or a callable",
         ),
         (lambda wrong: lt.watch(lt.signal(0), wrong), r"watch\(\) calls a function of the new"),
-        (lambda wrong: lt.signal(0).update(wrong), "not callable"),
+        (lambda wrong: lt.signal(0).update(wrong), r"update\(\) takes a function of the value"),
         (lambda wrong: lt.memo(lambda: 1)(wrong), "takes no arguments"),
         (lambda wrong: lt.Signal(0, bad=wrong), "'bad' is an invalid keyword argument"),
         (lambda wrong: lt.signal(0, bad=wrong), "unexpected keyword argument"),
@@ -459,14 +460,104 @@ def test_a_priority_out_of_range_is_an_error() -> None:
     assert order == sorted(order)
 
 
-def test_a_function_with_a_required_parameter_fails_when_it_runs(
-    caplog: pytest.LogCaptureFixture,
+class Method:
+    def nothing(self) -> int:
+        return 1
+
+    def one(self, x: int) -> int:
+        return x
+
+
+async def coroutine() -> None: ...
+
+
+def generator() -> Any:
+    yield 1
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda: lt.memo(lambda x: x), r"called with no argument, but '<lambda>' .* \(x\).*linked"),
+        (lambda: lt.memo(Method().one), r"but 'one' has the parameters \(x\)"),
+        (lambda: lt.memo(lambda *, x: x), r"\(x\)"),
+        (lambda: lt.memo(generator), "generator .* list"),
+        (lambda: lt.effect(lambda x: x), "an effect's function is called with no argument"),
+        (lambda: lt.watch(lt.signal(0), lambda: 1), r"\(\); it gets \(new, old\)"),
+        (lambda: lt.watch(lt.signal(0), lambda x: 1), r"\(x\); it gets \(new, old\)"),
+        (lambda: lt.watch(lt.signal(0), coroutine), "'coroutine' is async; .*async effect"),
+        (lambda: lt.watch([lt.signal(0)], print), r"for several: lambda: \(a.value, b.value\)"),
+        (lambda: lt.batch(coroutine), "'coroutine' is async"),
+        (lambda: lt.batch(generator), "'generator' is a generator"),
+        (lambda: lt.untracked(coroutine), "'coroutine' is async"),
+        (lambda: lt.on_cleanup(coroutine), "'coroutine' is async"),
+        (lambda: lt.on_cleanup(lambda x: x), r"\(x\)"),
+        (lambda: lt.linked(coroutine), "'coroutine' is async; .*async_memo"),
+        (lambda: lt.error_boundary(coroutine, print), "'coroutine' is async"),
+        (lambda: lt.error_boundary(int, lambda: 1), "it gets the exception"),
+        (lambda: lt.error_boundary(int, coroutine), "'coroutine' is async"),
+        (lambda: lt.map_keyed([], lambda: 1), "it gets the item"),
+        (lambda: lt.filter([], coroutine), "'coroutine' is async"),
+        (lambda: lt.sort([], key=lambda a, b: 1), "it gets the item"),
+        (lambda: list(lt.map_keyed(5, str)), "not int"),
+        (lambda: lt.signal(0).update(lambda _: coroutine()), "gave a coroutine"),
+        (lambda: lt.inspect("x"), "takes True or False"),  # type: ignore[arg-type]
+    ],
+)
+def test_a_function_that_can_never_work_is_refused_where_it_is_given(
+    call: Callable[[], Any], message: str
 ) -> None:
-    memo = lt.memo(lambda x: x)  # type: ignore[call-overload,misc]
-    with pytest.raises(TypeError, match="missing 1 required positional argument: 'x'"):
-        memo()
-    lt.effect(lambda x: x)  # type: ignore[call-overload,misc]
-    assert "missing 1 required positional argument" in caplog.text
+    with pytest.raises(TypeError, match=message):
+        call()
+    check_nothing_is_open()
+
+
+def test_functions_that_can_be_called_are_taken() -> None:
+    functions = [
+        Method().nothing,
+        lambda x=1: x,
+        lambda *rest: 1,
+        lambda *, x=1: x,
+        functools.partial(Method().one, 1),
+        int,
+    ]
+    assert [lt.memo(function)() for function in functions] == [1, 1, 1, 1, 1, 0]
+    seen: list[Any] = []
+    count = lt.signal(0)
+    for function in (lambda *values: seen.append(values), lambda a, b, c=3: seen.append((a, b, c))):
+        lt.watch(count, function)
+    count.value = 1
+    assert seen == [(1, 0), (1, 0, 3)]
+
+
+def test_the_repr_of_what_has_ended_or_fails_is_a_repr() -> None:
+    with lt.Scope() as scope:
+        store = lt.store({"items": [1], "tags": {1}})
+        inner, tags = store["items"], store["tags"]
+        failing = lt.map_keyed(inner, lambda item: item / 0)
+        assert repr(failing) == "<DerivedList, ZeroDivisionError>"
+    scope.dispose()
+    assert repr(store) == "<StoreDict, disposed>"
+    assert repr(inner) == "<StoreList, disposed>"
+    assert repr(tags) == "<StoreSet, disposed>"
+    assert repr(failing) == "<DerivedList, DisposedError>"
+    assert repr(lt.context("light")) == "<Context, default 'light'>"
+
+
+def test_what_map_keyed_raises_is_raised_until_the_list_changes() -> None:
+    rows = lt.store([{"n": 0}])
+    inverse = lt.map_keyed(rows, lambda row: 1 / row["n"])
+    for n in (0, 1):
+        rows[0]["n"] = n
+        with pytest.raises(ZeroDivisionError):
+            list(inverse)
+    rows.append({"n": 2})
+    assert list(inverse) == [1, 0.5]
+
+
+def test_an_effect_without_a_name_is_reported_as_one(caplog: pytest.LogCaptureFixture) -> None:
+    lt.effect(lambda: 1 / 0)
+    assert "ZeroDivisionError in an effect: division by zero" in caplog.text
 
 
 @pytest.mark.parametrize("make", [lt.Signal, lt.Memo, lt.Effect])

@@ -168,7 +168,8 @@ std::string place_of_function(PyObject* function) {
   std::string place;
   if (PyFunction_Check(plain)) {
     auto* code = reinterpret_cast<PyCodeObject*>(PyFunction_GET_CODE(plain));
-    place = short_place(code->co_filename, code->co_firstlineno);
+    if (!is_package_file(code->co_filename))  // those of linked and async memos
+      place = short_place(code->co_filename, code->co_firstlineno);
   }
   Py_DECREF(plain);
   return place;

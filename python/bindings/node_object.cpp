@@ -400,8 +400,6 @@ void refresh_held(NodeObject* self, Graph& graph, Computation* node) {
 
 // --- names
 
-namespace {
-
 bool is_package_file(PyObject* filename) {
   static const std::string package = [] {
     std::string path;
@@ -420,6 +418,8 @@ bool is_package_file(PyObject* filename) {
   if (text == nullptr) PyErr_Clear();
   return text != nullptr && std::string_view(text).starts_with(package);
 }
+
+namespace {
 
 // The innermost frame outside the package, new reference; null when there is none.
 PyFrameObject* user_frame() {

@@ -339,6 +339,7 @@ struct UserPlace {
   std::string where, function;
 };
 UserPlace user_place();
+bool is_package_file(PyObject* filename);  // of this package
 
 // Runs `body`; what it throws becomes Python's error and `failure` is returned.
 template <class Body, class Result>

@@ -294,8 +294,13 @@ int track_in(PyObject*& signals, Graph& graph, PyObject* key, PyObject* value) {
   return result;
 }
 
-int track_one(NodeObject*& signal, Graph& graph, PyObject* value, Equality equality) {
-  if (signal == nullptr && (signal = new_watch_signal(value, equality)) == nullptr) return -1;
+int track_one(NodeObject*& signal, Graph& graph, PyObject* value, Equality equality,
+              const char* name) {
+  if (signal == nullptr) {
+    if ((signal = new_watch_signal(value, equality)) == nullptr) return -1;
+    signal->name = PyUnicode_FromString(name);
+    if (signal->name == nullptr) PyErr_Clear();
+  }
   return track_signal(signal, graph);
 }
 
@@ -320,15 +325,15 @@ int track_member(StoreNode* node, Graph& graph, PyObject* key, bool is_present) 
   return track_in(watch_of(node).members, graph, key, is_present ? Py_True : Py_False);
 }
 int track_all(StoreNode* node, Graph& graph) {
-  return track_one(watch_of(node).all, graph, Py_None, Equality::Never);
+  return track_one(watch_of(node).all, graph, Py_None, Equality::Never, "(all items)");
 }
 int track_order(StoreNode* node, Graph& graph) {
-  return track_one(watch_of(node).order, graph, Py_None, Equality::Never);
+  return track_one(watch_of(node).order, graph, Py_None, Equality::Never, "(keys)");
 }
 int track_length(StoreNode* node, Graph& graph) {
   PyObject* length = PyLong_FromSsize_t(length_of(node));
   if (length == nullptr) return -1;
-  const int result = track_one(watch_of(node).length, graph, length, Equality::Auto);
+  const int result = track_one(watch_of(node).length, graph, length, Equality::Auto, "(length)");
   Py_DECREF(length);
   return result;
 }

@@ -420,3 +420,18 @@ class TestDocs:
         assert capsys.readouterr().out.splitlines() == said
         assert len(said) == 4
         assert (tmp_path / "graph.svg").read_text(encoding="utf-8").startswith("<svg")
+
+
+def test_nodes_that_the_package_makes_are_told_of_by_the_users_names_and_places() -> None:
+    with lt.inspect():
+        rows = lt.store([1, 2, 3])
+        page = lt.linked(lambda: len(rows))
+        even = lt.filter(rows, lambda n: n % 2 == 0)
+        shown = lt.effect(lambda: page.value and None)
+        listed = lt.effect(lambda: list(even) and None)
+        rows.append(4)
+    assert "because (length) was written at test_inspect.py:" in str(lt.explain(shown))
+    assert "because (all items) was written at test_inspect.py:" in str(lt.explain(listed))
+    assert re.match(r"page \(test_inspect\.py:\d+\)", str(lt.explain(page)))
+    sites = {node.site.split(":")[0] for at in (shown, listed) for node in lt.graph(at)}
+    assert sites == {"test_inspect.py"}

@@ -24,11 +24,8 @@ def actor() -> Iterator[None]:
 
 
 @pytest.fixture
-def sessions(actor: None) -> Iterator[list[_core.SessionState]]:
-    pair = [_core.SessionState(), _core.SessionState()]
-    yield pair
-    for session in pair:
-        session.dispose()
+def sessions(actor: None, sessions: list[_core.SessionState]) -> list[_core.SessionState]:
+    return sessions
 
 
 def wait_until(session: Any, condition: Callable[[], bool]) -> None:

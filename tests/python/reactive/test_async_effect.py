@@ -12,11 +12,7 @@ import pytest
 
 import lattice as lt
 from lattice import _core
-
-
-async def turns(count=5):
-    for _ in range(count):
-        await asyncio.sleep(0)
+from waiting import turns
 
 
 async def test_it_runs_as_a_task_and_again_when_what_it_read_changes():

@@ -17,11 +17,7 @@ import pytest
 
 import lattice as lt
 from lattice import _async, _core
-
-
-async def turns(count=5):
-    for _ in range(count):
-        await asyncio.sleep(0)
+from waiting import turns
 
 
 class Source:

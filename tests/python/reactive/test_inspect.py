@@ -10,7 +10,6 @@ import subprocess
 import sys
 import xml.etree.ElementTree as ElementTree
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -401,25 +400,6 @@ class TestFrames:
 
     def test_an_error_without_frames_has_no_place(self) -> None:
         assert _frames.place_of(ValueError()) == ""
-
-
-class TestDocs:
-    def test_the_examples_of_the_page_print_what_their_comments_say(
-        self, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        page = Path(__file__).resolve().parents[3] / "docs" / "reactive" / "diagnostics.md"
-        blocks = re.findall(r"```python\n(.*?)```", page.read_text(encoding="utf-8"), re.DOTALL)
-        app = tmp_path / "app.py"
-        app.write_text("".join(blocks), encoding="utf-8")
-        monkeypatch.chdir(tmp_path)
-        try:
-            exec(compile(app.read_text(encoding="utf-8"), str(app), "exec"), {"__name__": "app"})
-        finally:
-            lt.inspect(False)
-        said = re.findall(r"^(?:print.*?)?# (.*\.|\[.*\])$", "".join(blocks), re.MULTILINE)
-        assert capsys.readouterr().out.splitlines() == said
-        assert len(said) == 4
-        assert (tmp_path / "graph.svg").read_text(encoding="utf-8").startswith("<svg")
 
 
 def test_nodes_that_the_package_makes_are_told_of_by_the_users_names_and_places() -> None:

@@ -5,13 +5,11 @@ from __future__ import annotations
 
 import gc
 import threading
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
 import lattice as lt
-from lattice import _core
 
 
 def test_it_is_the_functions_until_written_and_again_when_a_source_changes() -> None:
@@ -237,14 +235,6 @@ def test_a_write_from_another_thread_arrives_through_the_mailbox() -> None:
     thread.join()
     lt.flush()
     assert page.value == 9
-
-
-@pytest.fixture
-def sessions() -> Iterator[list[_core.SessionState]]:
-    pair = [_core.SessionState(), _core.SessionState()]
-    yield pair
-    for session in pair:
-        session.dispose()
 
 
 def test_a_module_level_one_is_per_session(sessions: list[Any]) -> None:

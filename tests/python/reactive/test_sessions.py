@@ -6,21 +6,13 @@ from __future__ import annotations
 import dataclasses
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 
 import lattice as lt
 from lattice import _core, _state
-
-
-@pytest.fixture
-def sessions() -> Iterator[list[_core.SessionState]]:
-    pair = [_core.SessionState(), _core.SessionState()]
-    yield pair
-    for session in pair:
-        session.dispose()
 
 
 def in_thread(work: Callable[[], Any]) -> Any:

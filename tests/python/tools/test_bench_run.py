@@ -3,29 +3,19 @@
 
 from __future__ import annotations
 
-import importlib.util
 import subprocess
 import sys
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import pytest
 
+from scripts import load_script
+
 ROOT = Path(__file__).resolve().parents[3]
 
 
-def load(file: Path) -> ModuleType:
-    spec = importlib.util.spec_from_file_location("bench_run", file)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules["bench_run"] = module  # dataclasses look their module up
-    spec.loader.exec_module(module)
-    return module
-
-
-bench = load(ROOT / "bench" / "run.py")
+bench = load_script("bench/run.py", "bench_run")
 BUDGETS = {"kairo/deep": {"ratio": 2.0}, "kairo/broad": {"ratio": 2.0}}
 
 

@@ -3,25 +3,16 @@
 
 from __future__ import annotations
 
-import importlib.util
 from pathlib import Path
-from types import ModuleType
 
 import pytest
+
+from scripts import load_script
 
 TOOLS = Path(__file__).resolve().parents[3] / "tools"
 
 
-def load(name: str) -> ModuleType:
-    spec = importlib.util.spec_from_file_location(name, TOOLS / f"{name}.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-layers = load("check_layers")
+layers = load_script("tools/check_layers.py", "check_layers")
 
 
 def findings(file: str, line: str) -> list[str]:

@@ -3,28 +3,17 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
-import sys
 from pathlib import Path
-from types import ModuleType
 
 import pytest
+
+from scripts import load_script
 
 FILE = Path(__file__).resolve().parents[3] / "tools" / "gate.py"
 
 
-def load() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("gate", FILE)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules["gate"] = module  # dataclasses look their module up
-    spec.loader.exec_module(module)
-    return module
-
-
-gate = load()
+gate = load_script("tools/gate.py", "gate")
 
 
 def test_googletest_cases_are_counted_one_by_one(tmp_path: Path) -> None:

@@ -8,26 +8,12 @@ reads later by its `track` parameter; and a run under way is cancelled before th
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
 from typing import Any
 
 import pytest
 
 import lattice as lt
-
-
-async def settle() -> None:
-    """Lets what is ready run, a few turns of the loop."""
-    for _ in range(5):
-        await asyncio.sleep(0)
-
-
-async def become(condition: Callable[[], bool]) -> None:
-    """Waits until it holds."""
-    async with asyncio.timeout(20):
-        while not condition():
-            await asyncio.sleep(0.001)
-
+from waiting import become, turns
 
 # --- test_signals.py
 
@@ -40,9 +26,9 @@ async def test_an_async_effect_runs_at_once_and_after_a_change() -> None:
     async def look() -> None:
         seen.append(count.value)
 
-    await settle()
+    await turns()
     count.value = 1
-    await settle()
+    await turns()
     assert seen == [0, 1]
 
 
@@ -55,15 +41,15 @@ async def test_an_async_effect_has_the_sources_of_its_last_run() -> None:
         if first.value > 0:
             _ = second.value
 
-    await settle()
+    await turns()
     second.value = "new"
-    await settle()
+    await turns()
     assert look.runs == 1
     first.value = 1
-    await settle()
+    await turns()
     assert look.runs == 2
     second.value = "another"
-    await settle()
+    await turns()
     assert look.runs == 3
 
 
@@ -75,12 +61,12 @@ async def test_a_disposed_async_effect_runs_no_more() -> None:
     async def look() -> None:
         _ = count.value
 
-    await settle()
+    await turns()
     count.value = 1
-    await settle()
+    await turns()
     look.dispose()
     count.value = 2
-    await settle()
+    await turns()
     assert look.runs == 2
 
 
@@ -95,9 +81,9 @@ async def test_two_async_effects_of_one_signal() -> None:
 
     make("a")
     make("b")
-    await settle()
+    await turns()
     count.value = 1
-    await settle()
+    await turns()
     assert sorted(seen) == [("a", 0), ("a", 1), ("b", 0), ("b", 1)]
 
 
@@ -127,7 +113,7 @@ async def test_what_an_async_effect_reads_after_an_await_is_tracked_by_name() ->
         await become(lambda: seen == [0, 1, 1])
     count.value = 2
     await become(lambda: seen == [0, 1, 1, 2])
-    await settle()
+    await turns()
     assert careless.runs == 1
 
 
@@ -141,9 +127,9 @@ async def test_an_error_of_an_async_effect_is_logged(caplog: pytest.LogCaptureFi
         await asyncio.sleep(0)
         raise ValueError(f"test error {now}")
 
-    await settle()
+    await turns()
     count.value = 1
-    await settle()
+    await turns()
     assert fail.runs == 2
     for text in ("ValueError", "test error 0", "test error 1", "'fail'"):
         assert text in caplog.text
@@ -157,10 +143,10 @@ async def test_an_async_effect_that_ended_leaves_the_others() -> None:
         _ = count.value
 
     ended, other = lt.effect(look), lt.effect(look)
-    await settle()
+    await turns()
     ended.dispose()
     count.value = 2
-    await settle()
+    await turns()
     assert (ended.runs, other.runs) == (1, 2)
 
 
@@ -173,9 +159,9 @@ async def test_an_async_effect_of_a_memo() -> None:
     async def look() -> None:
         seen.append(squared())
 
-    await settle()
+    await turns()
     source.value = 2
-    await settle()
+    await turns()
     assert seen == [0, 4]
 
 
@@ -261,9 +247,9 @@ async def test_update_runs_an_async_effect() -> None:
     async def look() -> None:
         seen.append(count.value)
 
-    await settle()
+    await turns()
     count.update(lambda n: n + 1)
-    await settle()
+    await turns()
     assert seen == [0, 1]
 
 
@@ -275,9 +261,9 @@ async def test_an_update_to_the_same_value_runs_nothing() -> None:
     async def look() -> None:
         _ = count.value
 
-    await settle()
+    await turns()
     count.update(lambda n: n)
-    await settle()
+    await turns()
     assert look.runs == 1
 
 
@@ -290,12 +276,12 @@ async def test_a_batch_makes_one_async_run() -> None:
     async def look() -> None:
         seen.append((a.value, b.value))
 
-    await settle()
+    await turns()
     assert c() == 3
     with lt.batch():
         a.value = 2
         b.value = 3
-    await settle()
+    await turns()
     assert c() == 5
     assert seen == [(1, 2), (2, 3)]
 
@@ -308,13 +294,13 @@ async def test_nested_batches_make_one_async_run() -> None:
     async def look() -> None:
         seen.append(a.value)
 
-    await settle()
+    await turns()
     with lt.batch():
         with lt.batch():
             a.value = 2
             a.value = 3
         a.value = 4
-    await settle()
+    await turns()
     assert seen == [1, 4]
 
 
@@ -327,11 +313,11 @@ async def test_a_batch_below_a_memo_makes_one_async_run() -> None:
     async def look() -> None:
         seen.append(b())
 
-    await settle()
+    await turns()
     with lt.batch():
         a.value = 2
         a.value = 3
-    await settle()
+    await turns()
     assert seen == [2, 6]
 
 
@@ -343,11 +329,11 @@ async def test_untracked_in_an_async_effect() -> None:
     async def look() -> None:
         seen.append((tracked.value, lt.untracked(lambda: other.value)))
 
-    await settle()
+    await turns()
     tracked.value = 2
-    await settle()
+    await turns()
     other.value = 20
-    await settle()
+    await turns()
     assert seen == [(1, 10), (2, 10)]
 
 
@@ -361,13 +347,13 @@ async def test_an_async_effect_cleans_up_before_its_next_run() -> None:
         log.append(f"run {run}")
         lt.on_cleanup(lambda: log.append(f"clean {run}, now {a.value}"))
 
-    await settle()
+    await turns()
     assert log == ["run 0"]
     a.value = 1
-    await settle()
+    await turns()
     assert log == ["run 0", "clean 0, now 1", "run 1"]
     work.dispose()
-    await settle()
+    await turns()
     assert log[3:] == ["clean 1, now 1"]
 
 
@@ -384,10 +370,10 @@ async def test_cleanups_of_an_async_effect_run_the_last_first() -> None:
         lt.on_cleanup(lambda: log.append(1))
         lt.on_cleanup(lambda: log.append(2))
 
-    await settle()
+    await turns()
     assert log == []
     a.value = 1
-    await settle()
+    await turns()
     assert log == [2, 1]
     work.dispose()
     assert log == [2, 1, 2, 1]
@@ -402,12 +388,12 @@ async def test_a_memos_tolerance_decides_for_an_async_effect() -> None:
     async def look() -> None:
         _ = rough()
 
-    await settle()
+    await turns()
     source.value = 1.1
-    await settle()
+    await turns()
     assert look.runs == 1
     source.value = 1.5
-    await settle()
+    await turns()
     assert look.runs == 2
 
 
@@ -464,13 +450,13 @@ async def test_an_async_effect_of_a_memo_of_a_view() -> None:
     async def look() -> None:
         seen.append(tenfold())
 
-    await settle()
+    await turns()
     amount.value = 2
-    await settle()
+    await turns()
     with lt.batch():
         amount.value = 3
         amount.value = 4
-    await settle()
+    await turns()
     assert seen == [10, 20, 40]
 
 
@@ -486,12 +472,12 @@ async def test_an_async_effect_of_two_memos_runs_once_per_batch() -> None:
     async def look() -> None:
         seen.append((total(), product()))
 
-    await settle()
+    await turns()
     for first, second in ((8, 20), (12, 30)):
         with lt.batch():
             x.value = first
             y.value = second
-        await settle()
+        await turns()
     assert seen == [(15, 50), (28, 160), (42, 360)]
 
 
@@ -524,10 +510,10 @@ async def test_a_batch_runs_only_the_async_effects_that_it_concerns() -> None:
     async def of_all() -> None:
         _ = xy(), doubled_z()
 
-    await settle()
+    await turns()
     with lt.batch():
         x.value = 5
-    await settle()
+    await turns()
     assert (of_xy.runs, of_z.runs, of_all.runs) == (2, 1, 2)
 
 
@@ -541,10 +527,10 @@ async def test_a_diamond_in_a_batch_makes_one_async_run() -> None:
     async def look() -> None:
         seen.append(joined())
 
-    await settle()
+    await turns()
     with lt.batch():
         base.value = 5
-    await settle()
+    await turns()
     assert seen == [4, 16]
 
 
@@ -557,14 +543,14 @@ async def test_a_memos_tolerance_holds_in_a_batch() -> None:
     async def look() -> None:
         _ = rough()
 
-    await settle()
+    await turns()
     with lt.batch():
         source.value = 1.02
-    await settle()
+    await turns()
     assert look.runs == 1
     with lt.batch():
         source.value = 1.1
-    await settle()
+    await turns()
     assert look.runs == 2
 
 
@@ -603,12 +589,12 @@ async def test_a_signals_own_equality_decides_for_an_async_effect() -> None:
     async def look() -> None:
         _ = data.value
 
-    await settle()
+    await turns()
     data.value = [4, 5, 6]
-    await settle()
+    await turns()
     assert look.runs == 1
     data.value = [7, 8, 9, 10]
-    await settle()
+    await turns()
     assert look.runs == 2
 
 
@@ -630,7 +616,7 @@ async def test_an_equal_list_is_a_change_and_the_very_same_one_too() -> None:
     same = [4, 5, 6]
     for value, runs, runs_by_identity in (([1, 2, 3], 2, 2), (same, 3, 3), (same, 4, 3)):
         data.value = by_identity.value = value
-        await settle()
+        await turns()
         assert (look.runs, look_by_identity.runs) == (runs, runs_by_identity)
 
 
@@ -646,12 +632,12 @@ async def test_a_change_within_the_tolerance_is_dropped() -> None:
     async def look() -> None:
         seen.append(tenth())
 
-    await settle()
+    await turns()
     base.value = 101
-    await settle()
+    await turns()
     assert (tenth(), seen) == (10.0, [10.0])
     base.value = 112
-    await settle()
+    await turns()
     assert (tenth(), seen) == (11.2, [10.0, 11.2])
 
 
@@ -671,12 +657,12 @@ async def test_an_equality_of_nested_data() -> None:
     async def look_at_profile() -> None:
         _ = profile.value
 
-    await settle()
+    await turns()
     names.value, profile.value = ["test"], user("dark")
-    await settle()
+    await turns()
     assert (look.runs, look_at_profile.runs) == (1, 1)
     names.value, profile.value = ["different"], user("light")
-    await settle()
+    await turns()
     assert (look.runs, look_at_profile.runs) == (2, 2)
 
 
@@ -692,9 +678,9 @@ async def test_two_memos_of_one_signal_make_one_async_run() -> None:
     async def look() -> None:
         seen.append((b(), c()))
 
-    await settle()
+    await turns()
     a.value = 2
-    await settle()
+    await turns()
     assert seen == [(2, 3), (3, 4)]
 
 
@@ -708,9 +694,9 @@ async def test_five_memos_in_three_layers_make_one_async_run() -> None:
     async def look() -> None:
         _ = d(), e()
 
-    await settle()
+    await turns()
     a.value = 2
-    await settle()
+    await turns()
     assert look.runs == 2
     assert (b(), c(), d(), e()) == (4, 12, 16, 24)
 
@@ -724,11 +710,11 @@ async def test_two_writes_in_a_batch_make_one_async_run() -> None:
     async def look() -> None:
         _ = c(), d()
 
-    await settle()
+    await turns()
     with lt.batch():
         a.value = 2
         b.value = 20
-    await settle()
+    await turns()
     assert (look.runs, c(), d()) == (2, 22, 4)
 
 
@@ -742,10 +728,10 @@ async def test_a_diamond_makes_one_async_run_per_write() -> None:
     async def look() -> None:
         seen.append(d())
 
-    await settle()
+    await turns()
     for value in (2, 3):
         a.value = value
-        await settle()
+        await turns()
     assert seen == [4, 7, 10]
 
 
@@ -761,13 +747,13 @@ async def test_a_total_reaches_an_async_effect() -> None:
     async def look() -> None:
         seen.append(total())
 
-    await settle()
+    await turns()
     quantity.value = 3
-    await settle()
+    await turns()
     price.value = 12.0
-    await settle()
+    await turns()
     tax_rate.value = 0.15
-    await settle()
+    await turns()
     assert seen == pytest.approx([22.0, 33.0, 39.6, 41.4])
 
 
@@ -780,9 +766,9 @@ async def test_ten_memos_of_one_signal_make_one_async_run() -> None:
     async def look() -> None:
         seen.append([memo() for memo in memos])
 
-    await settle()
+    await turns()
     base.value = 5
-    await settle()
+    await turns()
     assert seen == [list(range(1, 11)), list(range(5, 15))]
 
 
@@ -796,10 +782,10 @@ async def test_plain_and_async_effects_side_by_side() -> None:
     async def slow() -> None:
         _ = b(), c()
 
-    await settle()
+    await turns()
     assert (plain.runs, slow.runs) == (1, 1)
     a.value = 5
-    await settle()
+    await turns()
     assert (plain.runs, slow.runs) == (2, 2)
     assert (b(), c()) == (10, 15)
 
@@ -814,7 +800,7 @@ async def test_a_signal_and_the_memos_of_it_make_one_async_run() -> None:
     async def look() -> None:
         seen.append((base.value, a(), b(), c()))
 
-    await settle()
+    await turns()
     base.value = 20
-    await settle()
+    await turns()
     assert seen == [(10, 20, 15, 35), (20, 40, 25, 65)]

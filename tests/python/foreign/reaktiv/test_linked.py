@@ -5,14 +5,13 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import threading
 import time
-from collections.abc import Callable
 from typing import Any
 
 import pytest
 
 import lattice as lt
+from waiting import become, run_threads
 
 
 def test_linked_decorates() -> None:
@@ -414,13 +413,6 @@ def test_a_value_is_given_by_position() -> None:
             writable.update(function=lambda n: n)  # type: ignore[call-arg]
 
 
-async def become(condition: Callable[[], bool]) -> None:
-    """Waits until it holds."""
-    async with asyncio.timeout(20):
-        while not condition():
-            await asyncio.sleep(0)
-
-
 async def test_an_async_effect_follows_a_linked_memo() -> None:
     """linked signal: "test_linked_signal_with_async_effects".
 
@@ -506,19 +498,6 @@ async def test_a_loaded_value_is_updated_in_place() -> None:
     load.refresh()
     await load
     assert user() == {"id": "user1", "name": "User user1"}
-
-
-def run_threads(*functions: Callable[[], object]) -> None:
-    """Runs each on a thread of its own while this thread takes its mail."""
-    threads = [threading.Thread(target=function) for function in functions]
-    for thread in threads:
-        thread.start()
-    end = time.monotonic() + 20
-    while any(thread.is_alive() for thread in threads):
-        assert time.monotonic() < end, "a thread hangs"
-        lt.flush()
-        time.sleep(0.0005)
-    lt.flush()
 
 
 def test_a_linked_memo_and_its_source_are_written_on_two_threads() -> None:

@@ -8,20 +8,12 @@ reads its parameters before its first await. A status is what `loading`, `error`
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
 from typing import Any
 
 import pytest
 
 import lattice as lt
-
-
-async def become(condition: Callable[[], bool]) -> None:
-    """Waits until it holds."""
-    async with asyncio.timeout(20):
-        while not condition():
-            await asyncio.sleep(0)
-
+from waiting import become
 
 User = dict[str, Any]
 

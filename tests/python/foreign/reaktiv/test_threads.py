@@ -10,37 +10,13 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
 
 import lattice as lt
-
-PATIENCE = 20.0
-
-
-def run_threads(*functions: Callable[[], object]) -> None:
-    """Runs each on a thread of its own while this thread takes its mail."""
-    raised: list[BaseException] = []
-
-    def guarded(function: Callable[[], object]) -> None:
-        try:
-            function()
-        except BaseException as error:
-            raised.append(error)
-
-    threads = [threading.Thread(target=guarded, args=(function,)) for function in functions]
-    for thread in threads:
-        thread.start()
-    end = time.monotonic() + PATIENCE
-    while any(thread.is_alive() for thread in threads):
-        assert time.monotonic() < end, "a thread hangs"
-        lt.flush()
-        time.sleep(0.0005)
-    lt.flush()
-    assert raised == []
+from waiting import PATIENCE, run_threads
 
 
 def await_event(event: threading.Event) -> None:

@@ -12,12 +12,7 @@ from collections.abc import Callable, Coroutine
 from typing import Any
 
 import lattice as lt
-
-
-async def settle() -> None:
-    """Lets what is ready run, a few turns of the loop."""
-    for _ in range(8):
-        await asyncio.sleep(0)
+from waiting import turns
 
 
 def start(action: Callable[[], Coroutine[Any, Any, Any]]) -> tuple[lt.Effect, list[Any]]:
@@ -59,7 +54,7 @@ async def test_its_result_can_be_waited_for() -> None:
         return "done"
 
     _, results = start(action)
-    await settle()
+    await turns()
     assert results == ["done"]
 
 
@@ -73,7 +68,7 @@ async def test_steps_run_in_order() -> None:
             await asyncio.sleep(0)
 
     start(action)
-    await settle()
+    await turns()
     assert log == [0, 1, 2]
 
 
@@ -94,7 +89,7 @@ async def test_awaiting_gives_the_value() -> None:
         return f"got {await asyncio.sleep(0, 'value')}"
 
     _, results = start(action)
-    await settle()
+    await turns()
     assert results == ["got value"]
 
 
@@ -108,10 +103,10 @@ async def test_it_waits_before_it_goes_on() -> None:
         log.append("after")
 
     start(action)
-    await settle()
+    await turns()
     assert log == ["before"]
     gate.set_result(None)
-    await settle()
+    await turns()
     assert log == ["before", "after"]
 
 
@@ -122,7 +117,7 @@ async def test_several_awaits_in_sequence() -> None:
         return [await asyncio.sleep(0, n) for n in range(3)]
 
     _, results = start(action)
-    await settle()
+    await turns()
     assert results == [[0, 1, 2]]
 
 
@@ -144,7 +139,7 @@ async def test_writes_are_seen_at_each_await() -> None:
 
     with lt.batch():  # the first step runs inside the effect that begins it
         start(action)
-    await settle()
+    await turns()
     assert seen == [0, 2, 3, 4]
 
 
@@ -158,7 +153,7 @@ async def test_the_last_values_stay() -> None:
             await asyncio.sleep(0)
 
     start(action)
-    await settle()
+    await turns()
     assert x.value == 3
 
 
@@ -172,7 +167,7 @@ async def test_several_run_at_once() -> None:
 
     start(lambda: action(x, 1))
     start(lambda: action(y, 2))
-    await settle()
+    await turns()
     assert (x.value, y.value) == (1, 2)
 
 
@@ -190,7 +185,7 @@ async def test_one_may_call_another() -> None:
         log.append(await inner())
 
     start(outer)
-    await settle()
+    await turns()
     assert log == ["outer", "inner", "result"]
 
 
@@ -214,7 +209,7 @@ async def test_it_may_run_several_times() -> None:
 
     for _ in range(3):
         start(action)
-    await settle()
+    await turns()
     assert x.value == 3
 
 
@@ -230,7 +225,7 @@ async def test_it_may_take_from_an_async_generator() -> None:
         return [n async for n in numbers()]
 
     _, results = start(action)
-    await settle()
+    await turns()
     assert results == [[0, 1, 2]]
 
 
@@ -248,7 +243,7 @@ async def test_helpers_that_wait() -> None:
         return await helper("a") + await helper("b")
 
     _, results = start(action)
-    await settle()
+    await turns()
     assert results == ["AB"]
     assert log == ["begin a", "end a", "begin b", "end b"]
 
@@ -264,7 +259,7 @@ async def test_helpers_of_helpers() -> None:
         return 10 * await innermost()
 
     _, results = start(middle)
-    await settle()
+    await turns()
     assert results == [10]
 
 
@@ -281,7 +276,7 @@ async def test_an_error_is_caught_inside() -> None:
 
     _, results = start(action)
     gate.set_exception(ValueError("no"))
-    await settle()
+    await turns()
     assert results == ["caught no"]
 
 
@@ -293,7 +288,7 @@ async def test_an_error_that_is_not_caught_is_reported(caplog: Any) -> None:
         raise ValueError("after")
 
     start(action)
-    await settle()
+    await turns()
     assert "ValueError in effect 'run': after" in caplog.text
 
 
@@ -323,7 +318,7 @@ async def test_one_that_failed_leaves_the_others_alone(caplog: Any) -> None:
 
     start(fails)
     start(works)
-    await settle()
+    await turns()
     assert x.value == 1
 
 
@@ -344,7 +339,7 @@ async def test_it_goes_on_after_an_error_that_it_caught() -> None:
         x.value += 2
 
     start(action)
-    await settle()
+    await turns()
     assert x.value == 1
 
 
@@ -363,7 +358,7 @@ async def test_an_error_of_a_helper_comes_up() -> None:
         return "not reached"
 
     _, results = start(action)
-    await settle()
+    await turns()
     assert results == ["in the helper"]
 
 
@@ -378,5 +373,5 @@ async def test_parallel_ones_can_be_gathered() -> None:
         return list(await asyncio.gather(action(1), action(2)))
 
     _, results = start(both)
-    await settle()
+    await turns()
     assert results == [[10, 20]]

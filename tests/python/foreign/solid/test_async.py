@@ -14,12 +14,7 @@ from typing import Any
 import pytest
 
 import lattice as lt
-
-
-async def settle() -> None:
-    """Lets what is ready run, a few turns of the loop."""
-    for _ in range(6):
-        await asyncio.sleep(0)
+from waiting import turns
 
 
 class Answers:
@@ -34,7 +29,7 @@ class Answers:
 
     async def give(self, value: Any) -> None:
         self.waiting[-1].set_result(value)
-        await settle()
+        await turns()
 
 
 def times_ten(x: lt.Signal[int]) -> lt.AsyncMemo[int]:
@@ -52,7 +47,7 @@ async def test_a_value_that_is_not_there_raises_outside_of_effects_too() -> None
     a = times_ten(lt.signal(4))
     with pytest.raises(lt.NotReady):
         _ = a.value
-    await settle()
+    await turns()
     assert a.value == 40
 
 
@@ -62,10 +57,10 @@ async def test_while_it_loads_again_a_read_gives_the_old_value() -> None:
     x = lt.signal(1)
     a = times_ten(x)
     lt.effect(lambda: a.latest)
-    await settle()
+    await turns()
     x.value = 2
     assert a.value == 10
-    await settle()
+    await turns()
     assert a.value == 20
 
 
@@ -94,11 +89,11 @@ async def test_two_that_are_read_together_wait_together() -> None:
             seen.append((b.value, c.value))
 
     assert runs == [1, 1]
-    await settle()
+    await turns()
     assert seen == [(1, 1)]
     s.value = 2
     assert runs == [2, 2]
-    await settle()
+    await turns()
     assert runs == [2, 2]
     assert seen == [(1, 1), (2, 2)]
 
@@ -131,13 +126,13 @@ async def test_what_depends_on_two_has_its_value_when_both_have_settled() -> Non
         if not pending():
             values.append(middle())
 
-    await settle()
+    await turns()
     await first.give(1)
     assert values == []
     await second.give(1)
     assert values == [4]
     trigger.value = 1
-    await settle()
+    await turns()
     await first.give(1)
     assert values == [4]
     tick.value = 1
@@ -168,12 +163,12 @@ async def test_one_that_needs_another_runs_again_when_that_has_come() -> None:
 
     lt.effect(lambda: seen.append(b.value))
     assert runs == [1, 1]
-    await settle()
+    await turns()
     assert runs == [1, 2]
     assert seen == [2]
     s.value = 2
     assert runs == [2, 3]
-    await settle()
+    await turns()
     assert runs == [2, 4]
     assert seen == [2, 4]
 
@@ -188,11 +183,11 @@ async def test_loading_is_told_to_memos() -> None:
     lt.effect(lambda: a.latest)
     state = lt.memo(lambda: "stale" if a.loading else "not stale")
     assert state() == "stale"
-    await settle()
+    await turns()
     assert state() == "not stale"
     x.value = 2
     assert state() == "stale"
-    await settle()
+    await turns()
     assert state() == "not stale"
 
 
@@ -205,11 +200,11 @@ async def test_loading_is_told_outside_as_well() -> None:
     a = times_ten(x)
     lt.effect(lambda: a.latest)
     states = [a.loading]
-    await settle()
+    await turns()
     states.append(a.loading)
     x.value = 2
     states.append(a.loading)
-    await settle()
+    await turns()
     states.append(a.loading)
     assert states == [True, False, True, False]
 
@@ -225,10 +220,10 @@ async def test_a_refresh_shows_stale_and_then_the_new_value() -> None:
         return count[0]
 
     lt.effect(lambda: seen.append("stale" if a.loading else a.value))
-    await settle()
+    await turns()
     for _ in range(2):
         a.refresh()
-        await settle()
+        await turns()
     assert seen == ["stale", 1, "stale", 2, "stale", 3]
 
 
@@ -238,10 +233,10 @@ async def test_a_signal_that_starts_loading_has_its_new_value_in_effects_at_once
     a = times_ten(x)
     lt.effect(lambda: a.latest)
     lt.effect(lambda: seen.append(x.value))
-    await settle()
+    await turns()
     x.value = 2
     assert seen == [1, 2]
-    await settle()
+    await turns()
     assert seen == [1, 2]
 
 
@@ -250,10 +245,10 @@ async def test_a_signal_that_starts_loading_has_its_new_value_outside_at_once() 
     x = lt.signal(1)
     a = times_ten(x)
     lt.effect(lambda: a.latest)
-    await settle()
+    await turns()
     x.value = 2
     assert x.value == 2
-    await settle()
+    await turns()
     assert x.value == 2
 
 
@@ -262,10 +257,10 @@ async def test_the_value_asked_for_is_shown_while_it_loads() -> None:
     id, shown = lt.signal(0), []
     data = times_ten(id)
     lt.effect(lambda: shown.append((id.value, data.latest)))
-    await settle()
+    await turns()
     id.value = 1
     assert shown[-1] == (1, 0)
-    await settle()
+    await turns()
     assert shown[-1] == (1, 10)
 
 
@@ -279,10 +274,10 @@ async def test_await_gives_the_value() -> None:
         seen.append(await a)
 
     task = asyncio.ensure_future(once())
-    await settle()
+    await turns()
     assert seen == [10]
     x.value = 2
-    await settle()
+    await turns()
     assert seen == [10]
     await task
 
@@ -303,11 +298,11 @@ async def test_an_untracked_read_waits_for_the_first_value_only() -> None:
     x, seen = lt.signal(1), []
     a = times_ten(x)
     lt.effect(lambda: seen.append(lt.untracked(lambda: a.value)))
-    await settle()
+    await turns()
     assert seen == []
     lt.effect(lambda: seen.append(lt.untracked(lambda: a.value)))
     x.value = 2
-    await settle()
+    await turns()
     assert seen == [10]
 
 
@@ -327,11 +322,11 @@ async def test_memos_before_and_after_it_during_a_load() -> None:
         return value * 10
 
     lt.effect(lambda: waits.latest)
-    await settle()
+    await turns()
     assert (before(), waits.value) == (2, 20)
     x.value = 2
     assert (x.value, before(), waits.latest, waits.value) == (2, 4, 20, 20)
-    await settle()
+    await turns()
     assert waits.value == 40
 
 
@@ -343,10 +338,10 @@ async def test_a_source_is_new_at_once() -> None:
     x = lt.signal(1)
     a = times_ten(x)
     lt.effect(lambda: a.latest)
-    await settle()
+    await turns()
     x.value = 2
     assert x.value == 2
-    await settle()
+    await turns()
     assert (x.value, a.value) == (2, 20)
 
 
@@ -358,10 +353,10 @@ async def test_only_what_loads_is_loading() -> None:
     x = lt.signal(1)
     a = times_ten(x)
     lt.effect(lambda: a.latest)
-    await settle()
+    await turns()
     x.value = 2
     assert a.loading
-    await settle()
+    await turns()
     assert not a.loading
     assert a.value == 20
 
@@ -377,11 +372,11 @@ async def test_each_update_of_a_list_loads() -> None:
         return f"async: {size}"
 
     lt.effect(lambda: count.latest)
-    await settle()
+    await turns()
     for step in (1, 2):
         items.update(lambda old: [*old, "more"])
         assert count.loading
-        await settle()
+        await turns()
         assert count.value == f"async: {step}"
         assert not count.loading
 
@@ -403,11 +398,11 @@ async def test_a_chain_loads_link_by_link() -> None:
 
     lt.effect(lambda: b.latest)
     assert (a.loading, b.loading) == (True, True)
-    await settle()
+    await turns()
     assert (a.value, b.value) == (10, 11)
     x.value = 2
     assert (a.loading, b.loading) == (True, False)
-    await settle()
+    await turns()
     assert (a.value, b.value, a.loading, b.loading) == (20, 21, False, False)
 
 
@@ -418,11 +413,11 @@ async def test_a_plain_memo_of_it_follows() -> None:
     plus = lt.memo(lambda: a.value + 1)
     pending = lt.memo(lambda: a.loading)
     lt.effect(lambda: plus())
-    await settle()
+    await turns()
     assert plus() == 11
     x.value = 2
     assert (plus(), pending()) == (11, True)
-    await settle()
+    await turns()
     assert (plus(), pending()) == (21, False)
 
 
@@ -434,9 +429,9 @@ async def test_loading_from_begin_to_end() -> None:
     x, states = lt.signal(1), []
     a = times_ten(x)
     lt.effect(lambda: states.append((a.loading, a.latest)))
-    await settle()
+    await turns()
     x.value = 2
-    await settle()
+    await turns()
     assert states == [(True, None), (False, 10), (True, 10), (False, 20)]
 
 
@@ -446,10 +441,10 @@ async def test_loading_read_in_a_memo() -> None:
     a = times_ten(x)
     pending = lt.memo(lambda: a.loading)
     lt.effect(lambda: states.append(pending()))
-    await settle()
+    await turns()
     x.value = 2
     assert pending()
-    await settle()
+    await turns()
     assert states == [True, False, True, False]
 
 
@@ -459,10 +454,10 @@ async def test_latest_read_in_a_memo() -> None:
     a = times_ten(x)
     newest = lt.memo(lambda: a.latest)
     lt.effect(lambda: values.append(newest()))
-    await settle()
+    await turns()
     x.value = 2
     assert newest() == 10
-    await settle()
+    await turns()
     assert values == [None, 10, 20]
 
 
@@ -476,10 +471,10 @@ async def test_loading_and_value_change_together() -> None:
         return await answers()
 
     lt.effect(lambda: pairs.append((a.loading, a.value)))
-    await settle()
+    await turns()
     await answers.give(10)
     x.value = 2
-    await settle()
+    await turns()
     await answers.give(20)
     assert pairs == [(False, 10), (True, 10), (False, 20)]
 
@@ -495,10 +490,10 @@ async def test_loading_and_latest_change_together() -> None:
         return await answers()
 
     lt.effect(lambda: pairs.append((a.loading, a.latest)))
-    await settle()
+    await turns()
     await answers.give(10)
     x.value = 2
-    await settle()
+    await turns()
     await answers.give(20)
     assert pairs == [(True, None), (False, 10), (True, 10), (False, 20)]
 
@@ -521,12 +516,12 @@ async def test_each_link_of_a_chain_changes_by_itself() -> None:
     pairs_b: list[Any] = []
     lt.effect(lambda: pairs_a.append((a.loading, a.latest)))
     lt.effect(lambda: pairs_b.append((b.loading, b.latest)))
-    await settle()
+    await turns()
     await first.give(10)
     await second.give(1)
     assert (pairs_a[-1], pairs_b[-1]) == ((False, 10), (False, 11))
     x.value = 2
-    await settle()
+    await turns()
     await first.give(20)
     assert (pairs_a[-1], pairs_b[-1]) == ((False, 20), (True, 11))
     await second.give(1)
@@ -551,7 +546,7 @@ async def test_independent_ones_settle_one_by_one() -> None:
         make(index)
     for value in (1, 2):
         x.value = value
-        await settle()
+        await turns()
         for index in (1, 0, 2):
             await sources[index].give(value * 10 + index)
             assert pairs[index][-1] == (False, value * 10 + index)
@@ -588,10 +583,10 @@ async def test_children_of_a_memo_end_when_the_value_becomes_falsy() -> None:
         return "children"
 
     lt.effect(lambda: outer())
-    await settle()
+    await turns()
     assert outer() == "children"
     id.value = 0
-    await settle()
+    await turns()
     assert outer() == "fallback"
     assert errors == []
     assert seen == [1, 1]
@@ -603,7 +598,7 @@ async def test_latest_and_value_agree_when_it_resolves() -> None:
     seen = []
     a = times_ten(lt.signal(1))
     lt.effect(lambda: seen.append((a.latest, a.value)))
-    await settle()
+    await turns()
     assert seen == [(10, 10)]
 
 
@@ -623,7 +618,7 @@ async def test_what_waits_is_not_there_at_once() -> None:
     a = times_ten(lt.signal(4))
     lt.effect(lambda: seen.append(a.value))
     assert seen == []
-    await settle()
+    await turns()
     assert seen == [40]
 
 
@@ -673,7 +668,7 @@ async def test_what_a_cleanup_answers_comes_too_late() -> None:
 
     lt.effect(lambda: seen.append(value.value))
     source.value = 1
-    await settle()
+    await turns()
     assert value.value == 2
     assert seen == [2]
 
@@ -683,7 +678,7 @@ async def test_an_effect_waits_until_it_has_settled() -> None:
     answers, log = Answers(), []
     a = lt.async_memo(answers.__call__)
     lt.effect(lambda: log.append(f"settled: {a.value}"))
-    await settle()
+    await turns()
     assert log == []
     await answers.give("resolved")
     assert log == ["settled: resolved"]
@@ -702,7 +697,7 @@ async def test_a_cleanup_registered_before_the_wait_runs_before_the_next_try() -
         lt.on_cleanup(lambda: log.append("cleanup"))
         log.append(a.value)
 
-    await settle()
+    await turns()
     assert log == []
     await answers.give("done")
     assert log == ["cleanup", "done"]

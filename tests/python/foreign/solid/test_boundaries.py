@@ -15,12 +15,7 @@ from typing import Any
 import pytest
 
 import lattice as lt
-
-
-async def settle() -> None:
-    """Lets what is ready run, a few turns of the loop."""
-    for _ in range(6):
-        await asyncio.sleep(0)
+from waiting import turns
 
 
 def loading_boundary(body: Callable[[], Any]) -> lt.Memo[Any]:
@@ -80,7 +75,7 @@ async def test_the_fallback_is_shown_while_it_loads() -> None:
     """createLoadingBoundary: "shows fallback while async projection is pending"."""
     data = doubled(lt.signal(5))
     seen = watch(loading_boundary(lambda: data.value))
-    await settle()
+    await turns()
     assert seen == ["loading", 10]
 
 
@@ -92,7 +87,7 @@ async def test_loading_ends_although_the_data_is_the_same() -> None:
         await asyncio.sleep(0)
 
     seen = watch(loading_boundary(lambda: data.value))
-    await settle()
+    await turns()
     assert seen == ["loading", None]
 
 
@@ -101,7 +96,7 @@ async def test_all_effects_of_a_boundary_go_on() -> None:
     data = doubled(lt.signal(1))
     boundary = loading_boundary(lambda: data.value)
     first, second = watch(boundary), watch(boundary)
-    await settle()
+    await turns()
     assert first == second == ["loading", 2]
 
 
@@ -110,7 +105,7 @@ async def test_the_inner_boundary_catches() -> None:
     data = doubled(lt.signal(1))
     inner = loading_boundary(lambda: data.value)
     seen = watch(loading_boundary(lambda: f"outer {inner()}"))
-    await settle()
+    await turns()
     assert seen == ["outer loading", "outer 2"]
 
 
@@ -121,7 +116,7 @@ async def test_a_failure_is_the_same_for_either_order_of_boundaries() -> None:
     inside = loading_boundary(lambda: data.value)
     outside = error_boundary(lambda: data.value)
     first, second = watch(error_boundary(inside)), watch(loading_boundary(outside))
-    await settle()
+    await turns()
     assert first == second == ["loading", "error: Item bad not found"]
 
 
@@ -130,7 +125,7 @@ async def test_a_nested_boundary_hides_no_failure() -> None:
     data = item(lt.signal("bad"))
     inner = loading_boundary(lambda: data.value)
     seen = watch(error_boundary(loading_boundary(inner)))
-    await settle()
+    await turns()
     assert seen[-1] == "error: Item bad not found"
 
 
@@ -146,11 +141,11 @@ async def test_a_refresh_that_succeeds_clears_the_failure() -> None:
         return 10
 
     seen = watch(error_boundary(loading_boundary(lambda: data.value)))
-    await settle()
+    await turns()
     assert seen[-1] == "error: no"
     fails[0] = False
     data.refresh()
-    await settle()
+    await turns()
     assert seen == ["loading", "error: no", "loading", 10]
 
 
@@ -159,7 +154,7 @@ async def test_an_effect_runs_for_the_fallback_and_for_the_value() -> None:
     data = doubled(lt.signal(1))
     seen = watch(loading_boundary(lambda: data.value))
     assert len(seen) == 1
-    await settle()
+    await turns()
     assert len(seen) == 2
 
 
@@ -170,7 +165,7 @@ async def test_changes_while_it_loads_end_in_the_newest_value() -> None:
     seen = watch(loading_boundary(lambda: data.value))
     x.value = 2
     assert seen == ["loading"]
-    await settle()
+    await turns()
     assert seen == ["loading", 4]
 
 
@@ -180,7 +175,7 @@ async def test_reading_what_loads_inside_a_memo_raises_nothing_to_the_reader_out
     data = doubled(lt.signal(1))
     boundary = loading_boundary(lambda: data.value)
     assert boundary() == "loading"
-    await settle()
+    await turns()
     assert boundary() == 2
 
 
@@ -197,9 +192,9 @@ async def test_another_value_passes_the_boundary() -> None:
     x = lt.signal(50)
     data = doubled(x)
     seen = watch(loading_boundary(lambda: data.value))
-    await settle()
+    await turns()
     x.value = 51
-    await settle()
+    await turns()
     assert seen == ["loading", 100, 102]
 
 
@@ -214,9 +209,9 @@ async def test_the_same_value_passes_the_boundary_without_another_run_of_readers
         return 100
 
     seen = watch(loading_boundary(lambda: data.value))
-    await settle()
+    await turns()
     x.value = 2
-    await settle()
+    await turns()
     assert seen == ["loading", 100]
 
 
@@ -224,7 +219,7 @@ async def test_resolving_runs_the_function_no_second_time() -> None:
     """createLoadingBoundary: "does not re-run compute when resolving same value"."""
     data = doubled(lt.signal(1))
     watch(loading_boundary(lambda: data.value))
-    await settle()
+    await turns()
     assert data.runs == 1
 
 
@@ -246,10 +241,10 @@ async def test_what_is_not_shown_any_more_does_not_keep_it_loading() -> None:
         return data.value
 
     seen = watch(loading_boundary(lambda: child() if shows.value else "sync"))
-    await settle()
+    await turns()
     shows.value = False
     assert seen == ["loading", "sync"]
-    await settle()
+    await turns()
     assert events == ["cancelled"]
 
 
@@ -258,7 +253,7 @@ async def test_what_loads_without_a_boundary_is_no_error(caplog: Any) -> None:
     data = doubled(lt.signal(1))
     seen: list[int] = []
     lt.effect(lambda: seen.append(data.value))
-    await settle()
+    await turns()
     assert seen == [2]
     assert caplog.records == []
 
@@ -392,9 +387,9 @@ async def test_a_failed_load_recovers_with_its_source() -> None:
     id = lt.signal("bad")
     data = item(id)
     seen = watch(error_boundary(loading_boundary(lambda: data.value)))
-    await settle()
+    await turns()
     id.value = "1"
-    await settle()
+    await turns()
     assert seen == ["loading", "error: Item bad not found", "loading", "Test Item"]
 
 
@@ -420,12 +415,12 @@ async def test_a_failed_load_that_is_read_and_written_in_one_batch_settles() -> 
     id = lt.signal("bad")
     data = item(id)
     seen = watch(error_boundary(loading_boundary(lambda: data.value)))
-    await settle()
+    await turns()
     with lt.batch():
         id.value = "1"
         with pytest.raises(lt.NotReady):
             _ = data.value
-    await settle()
+    await turns()
     assert seen[-1] == "Test Item"
     assert data.runs == 2
 

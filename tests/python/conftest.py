@@ -26,6 +26,15 @@ def _effects_end_with_the_test() -> Iterator[None]:
     _core.dispose_module_effects()
 
 
+@pytest.fixture
+def sessions() -> Iterator[list[_core.SessionState]]:
+    """Two sessions of one app."""
+    pair = [_core.SessionState(), _core.SessionState()]
+    yield pair
+    for session in pair:
+        session.dispose()
+
+
 @pytest.hookimpl(tryfirst=True)
 def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> bool | None:
     if not inspect.iscoroutinefunction(pyfuncitem.obj):

@@ -11,6 +11,7 @@
 #include <nanobind/nanobind.h>
 #include <nanobind/stl/string.h>
 
+#include <functional>
 #include <optional>
 #include <string>
 
@@ -104,19 +105,24 @@ class PyRuntimeLoan {
   std::optional<RuntimeLoan> loan_;
 };
 
+// Calls a Python function from any thread; what it raises is written to the error stream.
+std::function<void()> call_of(nb::handle callable) {
+  return [function = SharedRef(callable.ptr())] {
+    GilScope gil;
+    if (!gil) return;
+    SavedError saved;
+    PyObject* result = PyObject_CallNoArgs(function.get());
+    if (result == nullptr) PyErr_WriteUnraisable(function.get());
+    Py_XDECREF(result);
+  };
+}
+
 void set_flush_request(nb::object request) {
   Runtime& runtime = Runtime::current();
   if (request.is_none()) {
     runtime.set_flush_request(nullptr);
   } else {
-    runtime.set_flush_request([function = SharedRef(request.ptr())] {
-      GilScope gil;
-      if (!gil) return;
-      SavedError saved;
-      PyObject* result = PyObject_CallNoArgs(function.get());
-      if (result == nullptr) PyErr_WriteUnraisable(function.get());
-      Py_XDECREF(result);
-    });
+    runtime.set_flush_request(call_of(request));
   }
   settle_trash();
 }
@@ -175,14 +181,7 @@ void bind_async(nb::module_& module) {
       [](nb::object wake) {
         lattice::Runtime& runtime = lattice::Runtime::current();
         SessionState::of(runtime);
-        runtime.mailbox().set_wake([function = SharedRef(wake.ptr())] {
-          GilScope gil;
-          if (!gil) return;
-          SavedError saved;
-          PyObject* result = PyObject_CallNoArgs(function.get());
-          if (result == nullptr) PyErr_WriteUnraisable(function.get());
-          Py_XDECREF(result);
-        });
+        runtime.mailbox().set_wake(call_of(wake));
       },
       nb::arg("wake"), nb::sig("def wake_by(wake: collections.abc.Callable[[], object]) -> None"),
       "Called, by any thread, when something is posted to this thread's state.");

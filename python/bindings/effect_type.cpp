@@ -117,23 +117,11 @@ PyObject* effect_new(PyTypeObject*, PyObject* args, PyObject* kwargs) {
   return as_object(self);
 }
 
-NodeObject* shown_instance(NodeObject* self) {
-  SessionState* state = SessionState::current();
-  NodeObject* instance = state != nullptr ? state->find_instance(self) : nullptr;
-  return instance != nullptr ? instance : self;
-}
-
-PyObject* get_runs(PyObject* object, void*) {
-  return PyLong_FromUnsignedLong(shown_instance(as_node(object))->runs);
-}
 PyObject* get_alive(PyObject* object, void*) {
   const NodeObject* shown = shown_instance(as_node(object));
   // While it runs, a disposed effect keeps its node.
   const bool is_ending = shown->node != nullptr && (shown->node->flags & reactive::kDisposed) != 0;
   return PyBool_FromLong(!shown->disposed && !is_ending);
-}
-PyObject* get_name(PyObject* object, void*) {
-  return PyUnicode_FromString(display_name(as_node(object)).c_str());
 }
 PyObject* get_function(PyObject* object, void*) {
   PyObject* function = as_node(object)->function;
@@ -171,9 +159,9 @@ PyObject* effect_repr(PyObject* object) {
 }
 
 PyGetSetDef effect_getset[] = {
-    {"runs", &get_runs, nullptr, "How often the function ran.", nullptr},
+    {"runs", &node_runs, nullptr, "How often the function ran.", nullptr},
     {"alive", &get_alive, nullptr, "False once it was disposed.", nullptr},
-    {"name", &get_name, nullptr, "The name given, of the function, or assigned.", nullptr},
+    {"name", &node_name, nullptr, "The name given, of the function, or assigned.", nullptr},
     {"__wrapped__", &get_function, nullptr, "The function.", nullptr},
     {nullptr, nullptr, nullptr, nullptr, nullptr}};
 

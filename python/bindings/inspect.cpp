@@ -226,19 +226,13 @@ bool is_node(PyObject* object) noexcept {
   return is_readable(object) || Py_TYPE(object) == types.effect;
 }
 
-NodeObject* instance_here(NodeObject* self) {
-  SessionState* state = SessionState::current();
-  NodeObject* instance = state != nullptr ? state->find_instance(self) : nullptr;
-  return instance != nullptr ? instance : self;
-}
-
 // The handle of the object's node in the current runtime; none when it has ended or has none here.
 reactive::NodeHandle handle_here(nb::handle object) {
   if (!is_node(object.ptr())) {
     PyErr_Format(PyExc_TypeError, "a signal, memo or effect is wanted, not %R", object.ptr());
     throw nb::python_error();
   }
-  NodeObject* self = instance_here(as_node(object.ptr()));
+  NodeObject* self = shown_instance(as_node(object.ptr()));
   if (self->node == nullptr) return {};
   if (self->graph != Graph::current_fast()) {
     raise_error(access_error, quoted_name(self) +
@@ -252,7 +246,7 @@ reactive::NodeHandle handle_here(nb::handle object) {
 std::string explain(nb::handle object) {
   inspect::Explanation explanation = inspect::explain(handle_here(object));
   if (!explanation.is_alive) {
-    NodeObject* self = instance_here(as_node(object.ptr()));
+    NodeObject* self = shown_instance(as_node(object.ptr()));
     explanation.name = display_name(self);
     explanation.site = site_of(self);
     static constexpr inspect::Kind kKinds[] = {inspect::Kind::Signal, inspect::Kind::Memo,

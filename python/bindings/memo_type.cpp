@@ -254,20 +254,7 @@ PyObject* memo_vectorcall(PyObject* object, PyObject* const*, size_t count, PyOb
   return read_value(as_node(object));
 }
 
-// The instance of the current session if there is one already, else the object itself.
-NodeObject* instance_if_any(NodeObject* self) {
-  SessionState* state = SessionState::current();
-  NodeObject* instance = state != nullptr ? state->find_instance(self) : nullptr;
-  return instance != nullptr ? instance : self;
-}
-
 PyObject* get_value(PyObject* object, void*) { return read_value(as_node(object)); }
-PyObject* get_runs(PyObject* object, void*) {
-  return PyLong_FromUnsignedLong(instance_if_any(as_node(object))->runs);
-}
-PyObject* get_name(PyObject* object, void*) {
-  return PyUnicode_FromString(display_name(as_node(object)).c_str());
-}
 PyObject* get_function(PyObject* object, void*) {
   PyObject* function = as_node(object)->function;
   return Py_NewRef(function != nullptr ? function : Py_None);
@@ -300,22 +287,14 @@ PyObject* memo_keep_sources(PyObject* object, PyObject*) {
 
 PyObject* memo_repr(PyObject* object) {
   NodeObject* self = as_node(object);
-  NodeObject* shown = instance_if_any(self);
+  NodeObject* shown = shown_instance(self);
   const std::string name = display_name(self);
   const std::string label = name.empty() ? "" : " " + name;
   if (self->disposed) return PyUnicode_FromFormat("<Memo%s, disposed>", label.c_str());
   const bool is_current = shown->value != nullptr && shown->node != nullptr &&
                           (shown->kind == NodeKind::Signal || !(shown->node->flags & kNotPlain));
   if (!is_current) return PyUnicode_FromFormat("<Memo%s, not computed>", label.c_str());
-  const int recursive = Py_ReprEnter(object);
-  if (recursive != 0) return recursive > 0 ? PyUnicode_FromString("<Memo ...>") : nullptr;
-  reactive::UntrackedGuard untracked(*Graph::current_fast());
-  PyObject* kept = Py_NewRef(shown->value);
-  PyObject* text = name.empty() ? PyUnicode_FromFormat("<Memo %R>", kept)
-                                : PyUnicode_FromFormat("<Memo %s=%R>", name.c_str(), kept);
-  Py_DECREF(kept);
-  Py_ReprLeave(object);
-  return text;
+  return repr_with_value(object, "Memo", shown->value);
 }
 
 PyObject* memo_new(PyTypeObject*, PyObject* args, PyObject* kwargs) {
@@ -350,8 +329,8 @@ int refuse_value(PyObject* object, PyObject*, void*) {
 PyGetSetDef memo_getset[] = {
     {"value", &get_value, &refuse_value,
      "The value, computed if a source changed; the reader subscribes.", nullptr},
-    {"runs", &get_runs, nullptr, "How often the function ran.", nullptr},
-    {"name", &get_name, nullptr, "The name given, of the function, or assigned.", nullptr},
+    {"runs", &node_runs, nullptr, "How often the function ran.", nullptr},
+    {"name", &node_name, nullptr, "The name given, of the function, or assigned.", nullptr},
     {"__wrapped__", &get_function, nullptr, "The function.", nullptr},
     {nullptr, nullptr, nullptr, nullptr, nullptr}};
 

@@ -477,6 +477,12 @@ void remember_origin(NodeObject* self) {
   Py_DECREF(frame);
 }
 
+NodeObject* shown_instance(NodeObject* self) {
+  SessionState* state = SessionState::current();
+  NodeObject* instance = state != nullptr ? state->find_instance(self) : nullptr;
+  return instance != nullptr ? instance : self;
+}
+
 std::string display_name(NodeObject* self) {
   SavedError saved;
   if (self->name == nullptr) {
@@ -538,15 +544,32 @@ PyObject* node_dispose(PyObject* object, PyObject*) {
   NodeObject* self = as_node(object);
   if (!self->disposed) {
     NodeObject* target = self;
-    if (is_served_here() && self->kind == NodeKind::Effect) {
-      // The session's own instance; the template stays for other sessions.
-      SessionState* state = SessionState::current();
-      if (NodeObject* instance = state != nullptr ? state->find_instance(self) : nullptr)
-        target = instance;
-    }
+    // A served app's effect ends in this session only; the template stays for the others.
+    if (is_served_here() && self->kind == NodeKind::Effect) target = shown_instance(self);
     dispose_object(target);
   }
   Py_RETURN_NONE;
+}
+
+PyObject* node_name(PyObject* object, void*) {
+  return PyUnicode_FromString(display_name(as_node(object)).c_str());
+}
+
+PyObject* node_runs(PyObject* object, void*) {
+  return PyLong_FromUnsignedLong(shown_instance(as_node(object))->runs);
+}
+
+PyObject* repr_with_value(PyObject* object, const char* type, PyObject* value) {
+  const int recursive = Py_ReprEnter(object);
+  if (recursive != 0) return recursive > 0 ? PyUnicode_FromFormat("<%s ...>", type) : nullptr;
+  PyObject* kept = Py_NewRef(value);
+  const std::string name = display_name(as_node(object));
+  reactive::UntrackedGuard untracked(*Graph::current_fast());
+  PyObject* text = name.empty() ? PyUnicode_FromFormat("<%s %R>", type, kept)
+                                : PyUnicode_FromFormat("<%s %s=%R>", type, name.c_str(), kept);
+  Py_DECREF(kept);
+  Py_ReprLeave(object);
+  return text;
 }
 
 PyObject* node_reduce(PyObject* object, PyObject*) {

@@ -168,6 +168,8 @@ Extra& extra_of(NodeObject* self);
 // Sets name=, equals=, scope= of a new object. -1 with an error.
 int set_options(NodeObject* self, PyObject* name, PyObject* equals, PyObject* scope);
 void remember_origin(NodeObject* self);
+// The instance of the current session if there is one already, else the object itself.
+NodeObject* shown_instance(NodeObject* self);
 std::string display_name(NodeObject* self);
 // "'count'", or "this signal".
 std::string quoted_name(NodeObject* self);
@@ -187,6 +189,10 @@ int node_clear(PyObject* object);
 void node_finalize(PyObject* object);
 PyObject* node_class_getitem(PyObject* type, PyObject* item);
 PyObject* node_dispose(PyObject* object, PyObject*);
+PyObject* node_name(PyObject* object, void*);
+PyObject* node_runs(PyObject* object, void*);
+// `<Signal count=5>`, with the repr of a value that the object shows now.
+PyObject* repr_with_value(PyObject* object, const char* type, PyObject* value);
 // For copy and pickle: TypeError.
 PyObject* node_reduce(PyObject* object, PyObject*);
 extern PyMemberDef node_members[];

@@ -305,9 +305,6 @@ PyObject* get_value(PyObject* object, void*) { return read_value(as_node(object)
 int set_value(PyObject* object, PyObject* value, void*) {
   return value != nullptr ? write_node(as_node(object), value) : refuse_delete(object);
 }
-PyObject* get_name(PyObject* object, void*) {
-  return PyUnicode_FromString(display_name(as_node(object)).c_str());
-}
 
 PyObject* signal_peek(PyObject* object, PyObject*) { return read_node(as_node(object), false); }
 
@@ -421,23 +418,10 @@ PyMethodDef mutation_methods[] = {{"__enter__", &mutation_enter, METH_NOARGS, nu
 
 PyObject* signal_repr(PyObject* object) {
   NodeObject* self = as_node(object);
-  NodeObject* shown = self;
-  if (SessionState* state = SessionState::current()) {
-    if (NodeObject* instance = state->find_instance(self)) shown = instance;
-  }
-  const std::string name = display_name(self);
-  PyObject* value = signal_latest(shown);
+  PyObject* value = signal_latest(shown_instance(self));
   if (value == nullptr)
     return PyUnicode_FromFormat("<Signal %s, disposed>", quoted_name(self).c_str());
-  const int recursive = Py_ReprEnter(object);
-  if (recursive != 0) return recursive > 0 ? PyUnicode_FromString("<Signal ...>") : nullptr;
-  reactive::UntrackedGuard untracked(*Graph::current_fast());
-  PyObject* kept = Py_NewRef(value);
-  PyObject* text = name.empty() ? PyUnicode_FromFormat("<Signal %R>", kept)
-                                : PyUnicode_FromFormat("<Signal %s=%R>", name.c_str(), kept);
-  Py_DECREF(kept);
-  Py_ReprLeave(object);
-  return text;
+  return repr_with_value(object, "Signal", value);
 }
 
 PyObject* signal_new(PyTypeObject*, PyObject* args, PyObject* kwargs) {
@@ -461,7 +445,7 @@ PyGetSetDef signal_getset[] = {
     {"value", &get_value, &set_value,
      "The value. Reading it in a memo, effect or component subscribes; writing it notifies.",
      nullptr},
-    {"name", &get_name, nullptr, "The name given or assigned, for messages.", nullptr},
+    {"name", &node_name, nullptr, "The name given or assigned, for messages.", nullptr},
     {nullptr, nullptr, nullptr, nullptr, nullptr}};
 
 PyMethodDef signal_methods[] = {

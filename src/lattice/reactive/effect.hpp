@@ -58,7 +58,7 @@ struct EffectNode : Computation {
 
 }  // namespace reactive
 
-class Effect {
+class [[maybe_unused]] Effect {
  public:
   explicit Effect(reactive::NodeHandle handle) noexcept : handle_(handle) {}
 

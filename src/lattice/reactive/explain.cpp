@@ -21,10 +21,6 @@ constexpr size_t kDepthMax = 32;
 constexpr size_t kPartsMax = 200;  // causes in one explanation
 constexpr size_t kLookedAtMax = 1000;
 
-bool is_computation(const Node* node) noexcept {
-  return reactive::node_types[node->type].is_computation;
-}
-
 class Explainer {
  public:
   explicit Explainer(const Recorder* recorder) : recorder_(recorder) {}

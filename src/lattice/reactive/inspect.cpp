@@ -13,7 +13,6 @@ namespace lattice::inspect {
 using reactive::Computation;
 using reactive::Link;
 using reactive::Node;
-using reactive::node_types;
 
 void record(Runtime& runtime, RecordOptions options) { Recorder::start(runtime.graph(), options); }
 void stop(Runtime& runtime) noexcept { Recorder::stop(runtime.graph()); }
@@ -26,7 +25,6 @@ void stop_all() noexcept { Recorder::stop_all(); }
 
 namespace {
 
-bool is_computation(const Node* node) noexcept { return node_types[node->type].is_computation; }
 bool is_shown(const Node* node) noexcept {
   const Kind kind = kind_of(node);
   return kind == Kind::Signal || kind == Kind::Memo || kind == Kind::Effect;
@@ -92,16 +90,9 @@ class SnapshotMaker {
 
   // All nodes, in the order of their creation within each owner.
   void collect() {
-    std::vector<const Computation*> todo{reactive::at<Computation>(graph_.root())};
-    while (!todo.empty()) {
-      const Computation* owner = todo.back();
-      todo.pop_back();
-      for (Index index = owner->owned; index != 0; index = reactive::at<Node>(index)->next_owned) {
-        const Node* node = reactive::at<Node>(index);
-        if (is_computation(node)) todo.push_back(static_cast<const Computation*>(node));
-        if (is_shown(node)) candidates_.push_back({node, owner, 0});
-      }
-    }
+    each_node(graph_, [&](const Node* node, const Computation* owner) {
+      if (is_shown(node)) candidates_.push_back({node, owner, 0});
+    });
     std::reverse(candidates_.begin(), candidates_.end());
     result_.nodes_total = candidates_.size();
   }
@@ -238,14 +229,18 @@ struct Handles {
 };
 
 std::string dot_id(NodeHandle handle) {
-  return "n" + std::to_string(handle.index) + "_" + std::to_string(handle.generation);
+  std::string id(1, 'n');
+  id += std::to_string(handle.index);
+  id += '_';
+  id += std::to_string(handle.generation);
+  return id;
 }
 
 void append_dot_node(std::string& out, const NodeView& node) {
   static constexpr const char* kShapes[] = {"box", "ellipse", "hexagon"};
   std::string label = node.name;
-  if (!node.value.empty()) label += "\n" + node.value;
-  if (node.runs != 0) label += "\n" + std::to_string(node.runs) + " runs";
+  if (!node.value.empty()) (label += '\n') += node.value;
+  if (node.runs != 0) ((label += '\n') += std::to_string(node.runs)) += " runs";
   out += dot_id(node.handle) + " [label=";
   append_dot_string(out, label);
   out += std::string(", shape=") + kShapes[static_cast<size_t>(node.kind)];

@@ -64,10 +64,10 @@ const char* name_of(Kind kind) noexcept {
 }
 
 Kind kind_of(const Node* node) noexcept {
-  const bool is_computation = node_types[node->type].is_computation;
-  if (is_source(node)) return is_computation ? Kind::Memo : Kind::Signal;
+  const bool computes = is_computation(node);
+  if (is_source(node)) return computes ? Kind::Memo : Kind::Signal;
   if (node->flags & reactive::kWatching) return Kind::Effect;
-  return is_computation ? Kind::Scope : Kind::Cleanup;
+  return computes ? Kind::Scope : Kind::Cleanup;
 }
 
 std::string shortened(std::string_view text, size_t bytes_max) {
@@ -84,7 +84,10 @@ std::string number_text(double value) {
 }
 
 std::string quoted_text(std::string_view text) {
-  return "\"" + shortened(text, kTextBytesMax / 2) + "\"";
+  std::string quoted(1, '"');
+  quoted += shortened(text, kTextBytesMax / 2);
+  quoted += '"';
+  return quoted;
 }
 
 std::string value_of(const Graph& graph, const Node* node, Ask ask) {
@@ -234,22 +237,12 @@ void Recorder::note_sources(const Computation* node) {
 }
 
 void Recorder::look_at_everything() {
-  std::vector<const Computation*> todo{reactive::at<Computation>(graph_.root())};
-  while (!todo.empty()) {
-    const Computation* owner = todo.back();
-    todo.pop_back();
-    for (Index index = owner->owned; index != 0; index = reactive::at<Node>(index)->next_owned) {
-      const Node* node = reactive::at<Node>(index);
-      if (node_types[node->type].is_computation) {
-        todo.push_back(static_cast<const Computation*>(node));
-      }
-      if (kind_of(node) == Kind::Cleanup || kind_of(node) == Kind::Scope) continue;
-      Record& record = record_of(node);
-      record.is_older =
-          node_types[node->type].is_computation && static_cast<const Computation*>(node)->deps != 0;
-      record.value = value_of(graph_, node, Ask::Value);
-    }
-  }
+  each_node(graph_, [&](const Node* node, const Computation*) {
+    if (kind_of(node) == Kind::Cleanup || kind_of(node) == Kind::Scope) return;
+    Record& record = record_of(node);
+    record.is_older = is_computation(node) && static_cast<const Computation*>(node)->deps != 0;
+    record.value = value_of(graph_, node, Ask::Value);
+  });
 }
 
 // --- events
@@ -307,7 +300,7 @@ bool Recorder::note_write(Node* source) noexcept {
   event->after = value_of(graph_, source, Ask::Value);
   Record& record = record_of(source);
   event->before = std::exchange(record.value, event->after);
-  if (node_types[source->type].is_computation) event->reason = Reason::Asked;
+  if (is_computation(source)) event->reason = Reason::Asked;
   // Until it is committed it may still be written back.
   const bool is_pending = (source->flags & reactive::kDirty) != 0;
   if (!is_pending || !record.is_pending) {
@@ -366,7 +359,7 @@ void Recorder::find_causes(const Computation* node, Event& event) {
 }
 
 bool Recorder::run(Node* node) noexcept {
-  if (node_types[node->type].is_computation) {
+  if (is_computation(node)) {
     return run_computation(static_cast<Computation*>(node));
   }
   const NodeHandle handle = reactive::handle_of(node);

@@ -41,6 +41,26 @@ inline constexpr size_t kCausesMax = 8;
 enum class Kind : uint8_t { Signal, Memo, Effect, Scope, Cleanup };
 const char* name_of(Kind kind) noexcept;
 Kind kind_of(const reactive::Node* node) noexcept;
+inline bool is_computation(const reactive::Node* node) noexcept {
+  return reactive::node_types[node->type].is_computation;
+}
+
+// visit(node, owner) for all nodes of a graph, the newest of an owner first.
+template <class Visit>
+void each_node(const Graph& graph, Visit&& visit) {
+  using reactive::Computation;
+  std::vector<const Computation*> todo{reactive::at<Computation>(graph.root())};
+  while (!todo.empty()) {
+    const Computation* owner = todo.back();
+    todo.pop_back();
+    for (Index index = owner->owned; index != 0;) {
+      const auto* node = reactive::at<reactive::Node>(index);
+      if (is_computation(node)) todo.push_back(static_cast<const Computation*>(node));
+      visit(node, owner);
+      index = node->next_owned;
+    }
+  }
+}
 
 struct Label {
   std::string name;  // never empty: "signal 17" for one without a name

@@ -391,6 +391,177 @@ TEST(Effect, WhatItWritesToItsOwnSourceIsWhatTheNextWriteIsComparedWith) {
   EXPECT_EQ(seen.size(), 7u);
 }
 
+TEST(Effect, IsNotRunAgainByItsOwnWriteWhoeverElseReadsIt) {
+  for (const bool is_watched : {false, true}) {
+    Scope scope;
+    Signal<int> signal{0};
+    std::vector<int> seen, watched;
+    effect([&] {
+      seen.push_back(signal.get());
+      if (signal.get() == 1) signal.set(0);
+    });
+    if (is_watched) effect([&] { watched.push_back(signal.get()); });
+    signal.set(1);
+    EXPECT_EQ(seen, (std::vector<int>{0, 1}));
+    signal.set(1);
+    EXPECT_EQ(seen, (std::vector<int>{0, 1, 1}));
+    EXPECT_EQ(signal.peek(), 0);
+    EXPECT_TRUE(watched.empty() || watched.back() == 0);
+  }
+}
+
+TEST(Effect, WhatItWritesThroughAMemoIsWhatTheNextWriteIsComparedWith) {
+  Scope scope;
+  Signal<int> signal{0};
+  Signal<bool> again{false};
+  auto same = memo([=] { return signal.get(); });
+  int runs = 0;
+  effect([&] {
+    ++runs;
+    if (same.get() > 0) signal.set(0);
+  });
+  for (int i = 0; i < 3; ++i) {
+    signal.set(3);
+    EXPECT_EQ(signal.peek(), 0);
+  }
+  EXPECT_EQ(runs, 4);
+  EXPECT_EQ(same.runs(), 7u);  // once for each write of the loop, once for each of the effect
+  // Also when another effect undoes it in the same flush.
+  effect([=] {
+    if (signal.get() == 0 && again.peek()) {
+      again.set(false);
+      signal.set(3);
+    }
+  });
+  again.set(true);
+  signal.set(3);
+  EXPECT_EQ(signal.peek(), 0);
+  EXPECT_EQ(runs, 6);
+}
+
+TEST(Effect, ItsOwnWriteStandsWhenAnUnrelatedSourceAsksIt) {
+  Scope scope;
+  Signal<int> signal{0}, other{0};
+  auto same = memo([=] { return signal.get(); });
+  auto parity = memo([=] { return other.get() % 2; });
+  int runs = 0;
+  effect([&] {
+    ++runs;
+    parity.get();
+    if (same.get() > 0) signal.set(0);
+  });
+  signal.set(1);
+  EXPECT_EQ(runs, 2);
+  other.set(2);
+  EXPECT_EQ(runs, 2);
+}
+
+TEST(Effect, AMemoThatWritesWhileAnEffectsOwnWriteIsTakenUpDoesNotTriggerIt) {
+  Scope scope;
+  Signal<int> counter{0};
+  auto counting = memo([=] {
+    counter.set(counter.get() + 1);
+    return counter.get();
+  });
+  int runs = 0;
+  effect([&] {
+    ++runs;
+    counting.get();
+    counting.get();  // computed again: it is stale by its own write
+  });
+  EXPECT_EQ(runs, 1);
+  counter.set(100);
+  EXPECT_EQ(runs, 2);
+}
+
+TEST(Effect, MayDisposeItselfWhereItsOwnWriteIsTakenUp) {
+  Scope scope;
+  Signal<int> signal{0};
+  std::optional<Effect> self;
+  auto ending = memo([&, signal] {
+    if (signal.get() == 2) self->dispose();
+    return signal.get();
+  });
+  int runs = 0;
+  self = effect([&] {
+    ++runs;
+    if (ending.get() == 1) signal.set(2);
+  });
+  signal.set(1);
+  EXPECT_EQ(ending.get(), 2);
+  EXPECT_FALSE(self->alive());
+  signal.set(1);
+  EXPECT_EQ(runs, 2);
+}
+
+TEST(Effect, ScheduledByItselfRunsAgainAlsoWhenItWroteWhatItReads) {
+  Scope scope;
+  Signal<int> signal{0};
+  std::optional<Effect> self;
+  int runs = 0;
+  self = effect([&] {
+    ++runs;
+    if (signal.get() == 1) {
+      signal.set(2);
+      self->schedule();
+    }
+  });
+  signal.set(1);
+  EXPECT_EQ(runs, 3);
+}
+
+TEST(Effect, OfAMemoDoesNotRunOnceMoreBeforeTheMemoThatWillDisposeIt) {
+  Scope scope;
+  Signal<int> source{0};
+  std::vector<int> inner;
+  auto outer = memo([&] {
+    effect([&] { inner.push_back(source.get()); });  // subscribes first
+    return source.get();
+  });
+  effect([=] { outer.get(); });
+  source.set(1);
+  source.set(2);
+  EXPECT_EQ(inner, (std::vector<int>{0, 1, 2}));
+}
+
+TEST(Effect, OfAMemoThatNobodyWatchesStillRuns) {
+  Scope scope;
+  Signal<int> source{0};
+  int runs = 0;
+  auto outer = memo([&] {
+    effect([&] {
+      ++runs;
+      source.get();
+    });
+    return source.get();
+  });
+  outer.get();
+  source.set(1);
+  EXPECT_EQ(runs, 2);
+}
+
+TEST(Effect, AnErrorHandlerMayReplaceItself) {
+  Scope scope;
+  Runtime& runtime = Runtime::current();
+  std::vector<std::string> heard;
+  runtime.set_error_handler(
+      [&, kept = std::string(100, 'x')](std::exception_ptr, const char* name) {
+        runtime.set_error_handler(
+            [&](std::exception_ptr, const char* later) { heard.push_back(later); });
+        heard.push_back(name + kept.substr(0, 1));
+      });
+  Signal<int> signal{0};
+  effect(
+      [=] {
+        signal.get();
+        throw Error("wrong");
+      },
+      {.name = "broken"});
+  signal.set(1);
+  runtime.set_error_handler(nullptr);
+  EXPECT_EQ(heard, (std::vector<std::string>{"brokenx", "broken"}));
+}
+
 TEST(Effect, MemoOfASignalThatAnEffectWroteBackIsNotStale) {
   Scope scope;
   Signal<int> level{5};

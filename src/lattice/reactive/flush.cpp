@@ -33,6 +33,10 @@ inline void Graph::run_if_stale(Computation* effect) {
     if (!must_run) return;
   }
   run_in_frame(effect, index_of(effect));
+  if (effect->flags & kRecursed) [[unlikely]] {
+    frame_.running = 0;
+    accept_own_writes(effect, flags & kQueued);
+  }
 }
 
 inline void Graph::run_effect(EffectQueue::Entry entry) {
@@ -71,8 +75,8 @@ void Graph::run_queue() {
   if (!unwatched_.empty()) drain_unwatched();
 }
 
-// An owner that is stale runs before what it owns, which it will dispose. Outermost first, each at
-// most once: one that writes what it reads stays stale.
+// An owner that is stale runs before what it owns, which it will dispose: an effect that is queued,
+// a memo that somebody watches. Outermost first, each at most once.
 void Graph::run_ancestors(Computation* effect) {
   Index last_run = 0;
   while (!(effect->flags & kDisposed)) {
@@ -80,14 +84,22 @@ void Graph::run_ancestors(Computation* effect) {
     for (Index owner = effect->owner; owner != last_run; owner = at<Computation>(owner)->owner) {
       auto* ancestor = at<Computation>(owner);
       const Flags flags = ancestor->flags;
-      if ((flags & kQueued) && (flags & (kDirty | kPending)) && !(flags & kRunning) &&
-          !(user_effects_held() && static_cast<Phase>(ancestor->subs_tail) == Phase::User)) {
+      if (!(flags & (kDirty | kPending)) || (flags & (kRunning | kChecking))) continue;
+      if (flags & kMutable) {
+        if (ancestor->subs != 0) outermost = ancestor;
+      } else if ((flags & kQueued) &&
+                 !(user_effects_held() && static_cast<Phase>(ancestor->subs_tail) == Phase::User)) {
         outermost = ancestor;
       }
     }
     if (outermost == nullptr) return;
     last_run = index_of(outermost);
-    run_if_stale(outermost);
+    if (outermost->flags & kMutable) {
+      frame_.running = 0;
+      refresh_owner(outermost);
+    } else {
+      run_if_stale(outermost);
+    }
   }
 }
 
@@ -146,7 +158,10 @@ void Graph::flush() {
 
 void Graph::hold_user_effects(bool held) {
   queue_.hold_user(held);
-  if (!held) settle();
+  if (held) return;
+  if (flush_request_) [[unlikely]]
+    request_flush();
+  settle();
 }
 
 void Graph::start(Computation* effect) {
@@ -155,6 +170,8 @@ void Graph::start(Computation* effect) {
     return;
   }
   update(effect);
+  if (effect->flags & kRecursed) [[unlikely]]
+    accept_own_writes(effect, 0);
   settle();
 }
 

@@ -323,6 +323,40 @@ inline void Graph::refresh(Computation* memo) noexcept {
   end_walk();
 }
 
+// An effect has written what it has read, itself or through memos, or something that it created
+// has. That is no reason to run again: its sources are brought up to date, and it counts as having
+// seen them so. What is written next is compared with that.
+[[gnu::noinline]] void Graph::accept_own_writes(Computation* effect, Flags queued_before) noexcept {
+  if ((effect->flags & kQueued) != queued_before) return;  // it has been scheduled: it runs again
+  begin_walk();
+  ++batch_depth_;
+  effect->flags |= kRunning | kDirty | kPending;  // nothing in here triggers it
+  for (Index index = effect->deps; index != 0 && !(effect->flags & kDisposed);) {
+    Link* link = at<Link>(index);
+    index = link->next_dep;
+    Node* source = at<Node>(link->dep);
+    if (!(source->flags & (kDirty | kPending)) || (source->flags & (kRunning | kChecking)))
+      continue;
+    if (source->flags & kComputation) {
+      refresh(static_cast<Computation*>(source));
+    } else if (commit(source)) {
+      promote(source);
+    }
+  }
+  --batch_depth_;
+  Flags over = kRecursed | kPending;
+  if ((effect->flags & kQueued) == queued_before) over |= kDirty;
+  effect->flags &= static_cast<Flags>(~over);
+  leave(effect);
+  end_walk();
+}
+
+// REQUIRES: somebody watches it. Without stack it is left to those.
+void Graph::refresh_owner(Computation* memo) noexcept {
+  stack_left();  // on a thread's first call its stack is yet to be measured
+  if (!stack_is_low()) refresh(memo);
+}
+
 void Graph::clean(Computation* memo) {
   if (memo->flags & (kRunning | kChecking)) throw_cycle(memo);
   if (stack_is_low()) [[unlikely]] {

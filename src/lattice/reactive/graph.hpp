@@ -351,6 +351,8 @@ class Graph {
   void name_node(Node* node, std::string_view name);
   // "?" when it has none.
   const char* name_of(const Node* node) const noexcept;
+  // What a disposed node was called; "" when it had no name or many others have ended since.
+  const char* ended_name(NodeHandle handle) const noexcept;
   void set_error(Node* node, std::exception_ptr error);
   void clear_error(Node* node) noexcept;
   std::exception_ptr error_of(const Node* node) const;
@@ -401,6 +403,11 @@ class Graph {
     std::vector<std::pair<uint64_t, std::shared_ptr<void>>> provided;
   };
 
+  struct EndedName {
+    NodeHandle handle;
+    std::string name;
+  };
+
   // mark.cpp
   template <bool kAtOnce>
   void mark(Node* source) noexcept;
@@ -432,6 +439,7 @@ class Graph {
   void unwatch(Node* dep) noexcept;
   void drain_unwatched() noexcept;
   void commit_written() noexcept;
+  void accept_own_writes(Computation* effect, Flags queued_before) noexcept;
   bool check_dirty(Computation* sub) noexcept;
   void end_check(const CheckWalk& walk, Step* top) noexcept;
   void promote_others(const Node* source, const Link* link) noexcept;
@@ -439,6 +447,7 @@ class Graph {
   static bool is_read(const Frame& frame, const Link* link) noexcept;
   void refresh(Computation* memo) noexcept;
   void refresh_deep(Computation* memo);
+  void refresh_owner(Computation* memo) noexcept;
   bool commit(Node* source) noexcept;
   bool run_in_frame(Computation* node, Index index) noexcept;
   bool run(Computation* node) noexcept;
@@ -458,6 +467,7 @@ class Graph {
   void release_late() noexcept;
   Index living_owner(Index owner) const noexcept;
   Extra& extra_of(Node* node);
+  void drop_extra(Node* node) noexcept;
 
   // flush.cpp
   void request_flush() noexcept;
@@ -486,6 +496,8 @@ class Graph {
   std::vector<Index> late_nodes_;
   std::vector<Index> late_links_;
   std::unordered_map<Index, Extra> extras_;
+  std::vector<EndedName> ended_names_;  // the newest of them; a ring
+  size_t next_ended_ = 0;
   ErrorHandler error_handler_;
   std::function<void()> flush_request_;  // set: flushes are deferred
   bool is_flush_requested_ = false;

@@ -10,8 +10,16 @@
 
 namespace lattice::reactive {
 
-void throw_disposed(const char* what) {
-  throw DisposedError(std::string("this ") + what + " was disposed with its owner");
+void throw_disposed(const char* kind, NodeHandle handle) {
+  const Graph* graph = Graph::current_fast();
+  const bool is_here = handle.index != 0 && graph_of(at<Node>(handle.index)) == graph;
+  const std::string name = is_here ? graph->ended_name(handle) : "";
+  const std::string which =
+      name.empty() ? std::string("this ") + kind : std::string("the ") + kind + " '" + name + "'";
+  throw DisposedError(which +
+                      " was used after its end: it was disposed, or the run or Scope that made it "
+                      "is over. Make it under an owner that lives as long as its users, or ask "
+                      "alive() first.");
 }
 
 void throw_foreign(Graph&, const Node* node) {
@@ -24,7 +32,7 @@ void rethrow_error(Graph& graph, const Node* node) { std::rethrow_exception(grap
 
 std::shared_ptr<Mailbox> mailbox_of(NodeHandle handle) {
   Node* node = node_of(handle);
-  if (node == nullptr) throw_disposed("signal");
+  if (node == nullptr) throw_disposed("signal", handle);
   return static_cast<Runtime*>(graph_of(node)->host)->shared_mailbox();
 }
 

@@ -129,7 +129,7 @@ class Linked {
   // error of the base stays in it.
   uint32_t current_run() const {
     auto* node = static_cast<reactive::Computation*>(reactive::node_of(base_.handle()));
-    if (node == nullptr) reactive::throw_disposed("linked memo");
+    if (node == nullptr) reactive::throw_disposed("linked memo", base_.handle());
     if (node->flags & reactive::kRunning) {
       throw Error("a linked memo is written by its own function: return the value instead");
     }

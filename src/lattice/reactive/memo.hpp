@@ -145,7 +145,7 @@ class Memo {
   Node* live() const {
     auto* node = reactive::node_of(handle_);
     if (node == nullptr) [[unlikely]]
-      reactive::throw_disposed("memo");
+      reactive::throw_disposed("memo", handle_);
     return static_cast<Node*>(node);
   }
 

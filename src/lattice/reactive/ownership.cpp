@@ -135,6 +135,23 @@ void Graph::abandon(Node* node) noexcept {
   release_slot(node);
 }
 
+// Keeps the name for who still has a handle.
+void Graph::drop_extra(Node* node) noexcept {
+  constexpr size_t kEndedNamesMax = 256;
+  auto found = extras_.find(index_of(node));
+  if (found == extras_.end()) return;
+  if (!found->second.name.empty()) {
+    const uint32_t generation = node->generation == 1 ? ~uint32_t{0} : node->generation - 1;
+    EndedName ended{{index_of(node), generation}, std::move(found->second.name)};
+    if (ended_names_.size() < kEndedNamesMax) {
+      ended_names_.push_back(std::move(ended));
+    } else {
+      ended_names_[next_ended_++ % kEndedNamesMax] = std::move(ended);
+    }
+  }
+  extras_.erase(found);
+}
+
 // Children go with their cleanups as if by dispose(), but the owner lives on.
 void Graph::dispose_owned(Computation* owner) noexcept {
   Index living = owner->owner != 0 ? living_owner(owner->owner) : index_of(owner);
@@ -182,7 +199,7 @@ void Graph::finish(Node* node) noexcept {
   if (node->flags & kOwns) dispose_owned(static_cast<Computation*>(node));
   const NodeType& type = node_types[node->type];
   if (type.destroy != nullptr) type.destroy(*this, node);
-  if (node->flags & kHasExtra) extras_.erase(index_of(node));
+  if (node->flags & kHasExtra) drop_extra(node);
   const bool has_readers = (node->flags & kMutable) && node->subs != 0;
   node->flags &= kDisposed | kQueued | kUnwatched | kComputation;
   if (!has_readers && !(node->flags & (kQueued | kUnwatched))) release_slot(node);
@@ -219,6 +236,13 @@ const char* Graph::name_of(const Node* node) const noexcept {
   return found == extras_.end() || found->second.name.empty() ? "?" : found->second.name.c_str();
 }
 
+const char* Graph::ended_name(NodeHandle handle) const noexcept {
+  for (const EndedName& ended : ended_names_) {
+    if (ended.handle == handle) return ended.name.c_str();
+  }
+  return "";
+}
+
 void Graph::set_error(Node* node, std::exception_ptr error) {
   extra_of(node).error = std::move(error);
   node->flags |= kError;
@@ -247,8 +271,8 @@ void Graph::report(const Node* node, std::exception_ptr error) noexcept {
   try {
     if (handle_error(node, error)) {
       // by a boundary
-    } else if (error_handler_) {
-      error_handler_(error, node ? name_of(node) : "?");
+    } else if (ErrorHandler handler = error_handler_) {  // a copy: it may set another
+      handler(error, node ? name_of(node) : "?");
     } else {
       std::rethrow_exception(error);
     }

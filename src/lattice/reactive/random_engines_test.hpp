@@ -31,7 +31,10 @@ namespace lattice::random_program {
 // The engine under test behind the interface of Spec.
 class RealGraph {
  public:
-  explicit RealGraph(const Habits& habits) : habits_(habits) {}
+  explicit RealGraph(const Habits& habits) : habits_(habits) {
+    if (habits.deferred) Runtime::current().set_flush_request([this] { ++requests; });
+  }
+  ~RealGraph() { Runtime::current().set_flush_request(nullptr); }
 
   int read(int number) {
     const Source& source = sources_[static_cast<size_t>(number)];
@@ -79,10 +82,11 @@ class RealGraph {
   int peek_value(int number) {
     return untracked([&] { return read(number); });
   }
+  void flush() { Runtime::current().flush(); }
   void hold(bool held) { Runtime::current().hold_user_effects(held); }
   void schedule(int effect) {
     effects_[static_cast<size_t>(effect)].schedule();
-    Runtime::current().flush();
+    if (!habits_.deferred) Runtime::current().flush();
   }
   void dispose_node(int number) {
     const Source& source = sources_[static_cast<size_t>(number)];
@@ -90,6 +94,7 @@ class RealGraph {
   }
   void dispose_effect(int effect) { effects_[static_cast<size_t>(effect)].dispose(); }
 
+  int requests = 0;  // for a flush
   std::vector<int> runs;
   std::vector<std::optional<Outcome>> seen;
   size_t living_inner = 0;

@@ -113,6 +113,7 @@ enum class Kind : uint8_t {
   Hold,  // user effects: held or let go
   DisposeEffect,
   DisposeNode,
+  Flush,  // where flushes are deferred
 };
 
 struct Operation {
@@ -126,6 +127,7 @@ struct Habits {
   bool ranked;          // every effect has a priority of its own
   bool children_first;  // by their priority; their owners must run first all the same
   bool branches_on_data, fails_on_data, fails, children, inner;
+  bool deferred = false;  // effects wait for Flush
   explicit Habits(Random& random)
       : dynamic(chance(random, 75)),
         never_equal(chance(random, 30)),
@@ -169,6 +171,7 @@ inline std::vector<Operation> random_operations(Random& random) {
     for (size_t n = 20 + random() % 40; n > 0; --n) {
       const unsigned which = static_cast<unsigned>(random() % 10);
       add(which < 6 ? Kind::Write : which < 9 ? Kind::Batch : Kind::BatchBack);
+      if (random() % 4 == 0) add(Kind::Flush);
     }
     for (size_t n = 1 + random() % 8; n > 0; --n) add(kChanges[random() % std::size(kChanges)]);
   }

@@ -20,7 +20,7 @@ namespace lattice::random_program {
 
 class Spec {
  public:
-  explicit Spec(const Habits& habits) : habits_(habits) {}
+  explicit Spec(const Habits& habits) : habits_(habits), batches_(habits.deferred ? 1 : 0) {}
 
   // --- what formulas use; nodes by public number
   int read(int number) { return read_node(nodes_by_number_[static_cast<size_t>(number)]); }
@@ -82,6 +82,11 @@ class Spec {
     settle();
     if (outcome.failed) throw Failure{outcome.value};
     return outcome.value;
+  }
+  void flush() {
+    --batches_;
+    settle();
+    ++batches_;
   }
   void hold(bool held) {
     held_ = held;
@@ -311,7 +316,7 @@ class Spec {
   uint64_t epoch_ = 1;
   int running_ = -1;
   int running_depth_ = 0;
-  int batches_ = 0;
+  int batches_;  // 1 at least where flushes are deferred
   bool held_ = false;
 };
 

@@ -23,7 +23,7 @@ namespace lattice {
 
 namespace reactive {
 
-[[noreturn]] void throw_disposed(const char* what);
+[[noreturn]] void throw_disposed(const char* kind, NodeHandle handle);
 [[noreturn]] void throw_foreign(Graph& graph, const Node* node);
 
 template <class T, class Equal>
@@ -165,7 +165,7 @@ class Signal {
   Node* live() const {
     auto* node = reactive::node_of(handle_);
     if (node == nullptr) [[unlikely]]
-      reactive::throw_disposed("signal");
+      reactive::throw_disposed("signal", handle_);
     return static_cast<Node*>(node);
   }
 

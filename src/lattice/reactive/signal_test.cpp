@@ -114,6 +114,37 @@ TEST(Signal, WriteThenReadInOneEffectDoesNotLoop) {
   EXPECT_EQ(runs, 1);
 }
 
+template <class F>
+std::string message_of(F&& body) {
+  try {
+    body();
+  } catch (const DisposedError& error) {
+    return error.what();
+  }
+  return "";
+}
+
+TEST(Signal, DisposedErrorNamesWhatWasNamedAndSaysWhatToDo) {
+  Scope scope;
+  Signal<int> count{1, "count"}, nameless{2};
+  auto twice = memo([=] { return 2 * count.get(); }, "twice");
+  twice.get();
+  count.dispose();
+  twice.dispose();
+  nameless.dispose();
+  EXPECT_NE(message_of([&] { count.get(); }).find("the signal 'count'"), std::string::npos);
+  EXPECT_NE(message_of([&] { count.set(1); }).find("alive()"), std::string::npos);
+  EXPECT_NE(message_of([&] { twice.get(); }).find("the memo 'twice'"), std::string::npos);
+  EXPECT_NE(message_of([&] { nameless.get(); }).find("this signal"), std::string::npos);
+  // Whoever has its slot now does not change that.
+  Signal<int> other{3, "other"};
+  EXPECT_NE(message_of([&] { count.get(); }).find("'count'"), std::string::npos);
+  EXPECT_EQ(other.get(), 3);
+  // The names that are kept are bounded.
+  for (int i = 0; i < 1000; ++i) Signal<int>{0, "passing"}.dispose();
+  EXPECT_NE(message_of([&] { count.get(); }).find("this signal"), std::string::npos);
+}
+
 TEST(Signal, StaleHandleThrows) {
   auto scope = std::make_unique<Scope>();
   Signal<int> x{0};

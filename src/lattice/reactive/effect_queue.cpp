@@ -58,8 +58,8 @@ EffectQueue::Entry EffectQueue::pop_ranked_first() noexcept {
   return entry;
 }
 
-size_t EffectQueue::runnable() const noexcept {
-  return user_held_ ? lanes_[static_cast<size_t>(Phase::Render)].size() : size_;
+size_t EffectQueue::runnable_of_render() const noexcept {
+  return lanes_[static_cast<size_t>(Phase::Render)].size();
 }
 
 }  // namespace lattice::reactive

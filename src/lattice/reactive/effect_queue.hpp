@@ -50,7 +50,7 @@ class EffectQueue {
   }
   bool empty() const noexcept { return size_ == 0; }
   // Effects that pop() would give if nothing were added.
-  size_t runnable() const noexcept;
+  size_t runnable() const noexcept { return user_held_ ? runnable_of_render() : size_; }
 
   void hold_user(bool held) noexcept { user_held_ = held; }
   bool user_held() const noexcept { return user_held_; }
@@ -69,6 +69,7 @@ class EffectQueue {
     std::vector<Ranked> ranked;
     size_t size() const noexcept { return end - head + ranked.size(); }
   };
+  size_t runnable_of_render() const noexcept;
   void push_ranked(Lane& lane, Entry entry, int32_t priority);
   static void make_room(Lane& lane);
   static Entry pop_fifo(Lane& lane) noexcept {

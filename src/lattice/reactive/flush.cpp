@@ -5,6 +5,7 @@
 // that keep triggering one another make rounds; after kRoundsMax of them the flush gives up with a
 // CycleError that names one. What was still queued stays stale and runs after the next write.
 #include "lattice/reactive/graph.hpp"
+#include "lattice/reactive/internal/links.hpp"
 #include "lattice/reactive/internal/run_frame.hpp"
 
 namespace lattice::reactive {
@@ -22,9 +23,13 @@ void Graph::unwind_batch() noexcept {
 }
 
 inline void Graph::run_if_stale(Computation* effect) {
-  Flags flags = effect->flags;
+  const Flags flags = effect->flags;
   if (!(flags & kDirty)) {
     if (!(flags & kPending)) return;
+    if (is_settled(effect)) {
+      effect->flags = static_cast<Flags>(flags & ~(kPending | kRecursed));
+      return;
+    }
     frame_.running = 0;  // not what ran before this effect
     begin_walk();        // the effect may be disposed by a memo that is checked
     const bool must_run = is_stale(effect);

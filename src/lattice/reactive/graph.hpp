@@ -281,12 +281,14 @@ class Graph {
   // The part of it that serves nearly every read: false when there is more to do.
   bool track_known(Index dep_index) noexcept {
     const Index cursor = frame_.cursor;
-    const Index next = at<Link>(cursor)->next_dep;
+    const Link* last = at<Link>(cursor);
+    if (last->dep == dep_index) return true;
+    const Index next = last->next_dep;
     if (at<Link>(next)->dep == dep_index) [[likely]] {
       frame_.cursor = next;
       return true;
     }
-    return at<Link>(cursor)->dep == dep_index || cursor == 0 || frame_.repeated == dep_index;
+    return cursor == 0 || frame_.repeated == dep_index;
   }
   // The rest. Returns whether a link was made.
   bool track_news(Node* dep, Index dep_index);

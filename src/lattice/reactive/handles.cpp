@@ -36,4 +36,8 @@ std::shared_ptr<Mailbox> mailbox_of(NodeHandle handle) {
   return static_cast<Runtime*>(graph_of(node)->host)->shared_mailbox();
 }
 
+void keep_exception(Node* memo) noexcept {
+  if (!(memo->flags & kDisposed)) graph_of(memo)->set_error(memo, std::current_exception());
+}
+
 }  // namespace lattice::reactive

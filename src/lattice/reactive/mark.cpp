@@ -318,12 +318,16 @@ void Graph::changed_later(Node* source) noexcept {
 // A Pending computation: must it run?
 // REQUIRES: where user code may dispose it, begin_walk().
 [[gnu::noinline]] bool Graph::is_stale(Computation* sub) noexcept {
-  const Link* link = first_link_of(sub);
-  const Node* dep = at<Node>(link->dep);
-  // One source, and that is settled and has not told of a change.
-  if (link->next_dep == 0 && !(dep->flags & (kDirty | kPending | kRunning))) return false;
   ++walks_;
-  const bool is_stale = check_dirty(sub);
+  Link* link = first_link_of(sub);
+  Node* dep = at<Node>(link->dep);
+  bool is_stale = false;
+  if (link->next_dep != 0 || (dep->flags & (kComputation | kDirty)) != kDirty) {
+    is_stale = check_dirty(sub);
+  } else if (commit(dep)) {  // a signal, and its only source
+    if ((link->prev_sub | link->next_sub) != 0 && dep->subs != 0) shallow_propagate(dep->subs);
+    is_stale = !(sub->flags & kDisposed);
+  }
   end_walk();
   return is_stale;
 }
@@ -331,7 +335,7 @@ void Graph::changed_later(Node* source) noexcept {
 // The same; a memo that need not run is Pending no longer.
 inline bool Graph::is_stale_here(Computation* memo) noexcept {
   const NodeHandle handle = handle_of(memo);
-  if (is_stale(memo)) return true;
+  if (!is_settled(memo) && is_stale(memo)) return true;
   if (node_of(handle) != nullptr) memo->flags &= static_cast<Flags>(~kPending);
   return false;
 }

@@ -30,6 +30,8 @@ struct MemoOptions {
 namespace reactive {
 
 [[noreturn]] void rethrow_error(Graph& graph, const Node* node);
+// The exception that is being handled becomes the memo's, unless it was disposed.
+void keep_exception(Node* memo) noexcept;
 
 // What Memo<T> knows: where the value is. The function's type is known only to update().
 template <class T>
@@ -62,23 +64,23 @@ struct MemoNode : MemoBase<T> {
     }
   }
 
-  static bool update(Graph& graph, Node* node) noexcept {
+  static bool update(Graph&, Node* node) noexcept {
     auto* self = static_cast<MemoNode*>(node);
     ++self->runs;
     try {
-      return self->recompute(graph);
+      return self->recompute();
     } catch (...) {
-      if (!(self->flags & kDisposed)) graph.set_error(self, std::current_exception());
+      keep_exception(self);
       return true;
     }
   }
 
-  bool recompute([[maybe_unused]] Graph& graph) {
+  bool recompute() {
     T next = function();
     if constexpr (kComparesPlainly<T, Equal>) {
       return store(std::move(next));
     } else {
-      UntrackedGuard guard(graph);
+      UntrackedGuard guard(*graph_of(this));
       return store(std::move(next));
     }
   }

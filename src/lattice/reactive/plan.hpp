@@ -71,7 +71,7 @@ class Plans {
  public:
   Plans();
 
-  Plan& of(Index source) noexcept { return plans_[source % kPlans]; }
+  Plan& of(Index source) noexcept { return plans_[(source >> 2) % kPlans]; }
   // Makes room for another plan of this topology. False when there can be none now.
   bool start(uint64_t topology, bool is_queue_empty) noexcept;
   bool is_full() const noexcept { return steps.size() >= kStepsMax; }
@@ -81,7 +81,7 @@ class Plans {
   Rows rows;
 
  private:
-  static constexpr size_t kPlans = 61;
+  static constexpr size_t kPlans = 64;
   static constexpr size_t kStepsMax = size_t{1} << 20;  // of all plans of a graph: 8 MiB
   Plan plans_[kPlans] = {};
   uint64_t topology_ = 0;  // of all plans there are

@@ -27,4 +27,10 @@ inline Link* first_link_of(Computation* sub) noexcept {
   return at<Link>(sub->deps);
 }
 
+// It has one source, and that is settled and has not told of a change.
+[[gnu::always_inline]] inline bool is_settled(Computation* sub) {
+  const Link* link = first_link_of(sub);
+  return link->next_dep == 0 && !(at<Node>(link->dep)->flags & (kDirty | kPending | kRunning));
+}
+
 }  // namespace lattice::reactive

@@ -22,6 +22,75 @@ void Graph::unwind_batch() noexcept {
   }
 }
 
+// --- rows
+
+// A Pending computation: must it run?
+// REQUIRES: where user code may dispose it, begin_walk().
+[[gnu::noinline]] bool Graph::is_stale(Computation* sub) noexcept {
+  ++walks_;
+  Link* link = first_link_of(sub);
+  Node* dep = at<Node>(link->dep);
+  bool is_stale = false;
+  if (link->next_dep != 0 || (dep->flags & (kComputation | kDirty)) != kDirty) {
+    is_stale = check_dirty(sub);
+  } else if (commit(dep)) {  // a signal, and its only source
+    if ((link->prev_sub | link->next_sub) != 0 && dep->subs != 0) shallow_propagate(dep->subs);
+    is_stale = !(sub->flags & kDisposed);
+  }
+  end_walk();
+  return is_stale;
+}
+
+// The same; a memo that need not run is Pending no longer.
+inline bool Graph::is_stale_here(Computation* memo) noexcept {
+  const NodeHandle handle = handle_of(memo);
+  if (!is_settled(memo) && is_stale(memo)) return true;
+  if (node_of(handle) != nullptr) memo->flags &= static_cast<Flags>(~kPending);
+  return false;
+}
+
+// Brings the memos on the way to an effect up to date, sources first: each has one source only, the
+// one before it, so that asking the effect (check_dirty) would come to the same in the same order.
+// Nothing must run before; afterwards the effect's flags tell.
+inline void Graph::run_row(uint32_t path, Index effect) noexcept {
+  const Rows& rows = path & kOfPlan ? plans_.rows : rows_;
+  uint32_t step = path & ~kOfPlan;
+  bool is_dirty = false;  // the one before has changed, which its flags need not tell
+  for (Index index = rows[step]; index != 0;) {
+    Computation* memo = computation_at(index);
+    const Flags flags = memo->flags;
+    if (!is_dirty && !(flags & kDirty)) {
+      is_dirty = (flags & kPending) != 0 && is_stale_here(memo);
+      if (!is_dirty) {
+        index = rows[++step];
+        continue;
+      }
+    }
+    if (memo->subs == 0) [[unlikely]] {  // nobody needs it any more
+      if (is_dirty) memo->flags |= kDirty;
+      is_dirty = false;
+      index = rows[++step];
+      continue;
+    }
+    is_dirty = run_in_frame(memo, index);
+    index = rows[++step];
+    if (!is_dirty || memo->subs == 0) {
+      is_dirty = false;
+      continue;
+    }
+    // Mostly there is one reader: the next in the row.
+    const Link* link = at<Link>(memo->subs);
+    if (link->next_sub != 0 || link->sub != index) [[unlikely]] {
+      is_dirty = false;
+      if (link->next_sub == 0 && link->sub == effect) {
+        at<Computation>(effect)->flags |= kDirty;
+      } else {
+        shallow_propagate(memo->subs);
+      }
+    }
+  }
+}
+
 inline void Graph::run_if_stale(Computation* effect) {
   const Flags flags = effect->flags;
   if (!(flags & kDirty)) {
@@ -48,7 +117,8 @@ inline void Graph::run_effect(EffectQueue::Entry entry) {
   auto* effect = at<Computation>(entry.effect);
   if (effect->flags & kNested) [[unlikely]]
     run_ancestors(effect);
-  if (entry.path != 0 && (effect->flags & (kDirty | kPending)) == kPending) run_row(entry.path);
+  if (entry.path != 0 && (effect->flags & (kDirty | kPending)) == kPending)
+    run_row(entry.path, entry.effect);
   const auto flags = static_cast<Flags>(effect->flags & ~kQueued);
   effect->flags = flags;
   if (flags & kDisposed) [[unlikely]]

@@ -426,9 +426,6 @@ class Graph {
   void shallow_propagate(Index first) noexcept;
   void promote_from(Link* link) noexcept;
   bool is_current_link(const Link* link) const noexcept;
-  bool is_stale(Computation* sub) noexcept;
-  bool is_stale_here(Computation* memo) noexcept;
-  void run_row(uint32_t path) noexcept;
 
   // graph.cpp
   void link(Node* dep, Computation* sub);
@@ -472,6 +469,9 @@ class Graph {
   void drop_extra(Node* node) noexcept;
 
   // flush.cpp
+  bool is_stale(Computation* sub) noexcept;
+  bool is_stale_here(Computation* memo) noexcept;
+  void run_row(uint32_t path, Index effect) noexcept;
   void request_flush() noexcept;
   void run_queue();
   void run_effect(EffectQueue::Entry entry);

@@ -11,7 +11,6 @@
 #include "lattice/reactive/graph.hpp"
 #include "lattice/reactive/inspect.hpp"
 #include "lattice/reactive/internal/links.hpp"
-#include "lattice/reactive/internal/run_frame.hpp"
 
 namespace lattice::reactive {
 
@@ -311,71 +310,6 @@ void Graph::changed_later(Node* source) noexcept {
   }
   if (flush_request_) [[unlikely]]
     request_flush();
-}
-
-// --- rows
-
-// A Pending computation: must it run?
-// REQUIRES: where user code may dispose it, begin_walk().
-[[gnu::noinline]] bool Graph::is_stale(Computation* sub) noexcept {
-  ++walks_;
-  Link* link = first_link_of(sub);
-  Node* dep = at<Node>(link->dep);
-  bool is_stale = false;
-  if (link->next_dep != 0 || (dep->flags & (kComputation | kDirty)) != kDirty) {
-    is_stale = check_dirty(sub);
-  } else if (commit(dep)) {  // a signal, and its only source
-    if ((link->prev_sub | link->next_sub) != 0 && dep->subs != 0) shallow_propagate(dep->subs);
-    is_stale = !(sub->flags & kDisposed);
-  }
-  end_walk();
-  return is_stale;
-}
-
-// The same; a memo that need not run is Pending no longer.
-inline bool Graph::is_stale_here(Computation* memo) noexcept {
-  const NodeHandle handle = handle_of(memo);
-  if (!is_settled(memo) && is_stale(memo)) return true;
-  if (node_of(handle) != nullptr) memo->flags &= static_cast<Flags>(~kPending);
-  return false;
-}
-
-// Brings the memos on the way to an effect up to date, sources first: each has one source only, the
-// one before it, so that asking the effect (check_dirty) would come to the same in the same order.
-// Nothing must run before; afterwards the effect's flags tell.
-void Graph::run_row(uint32_t path) noexcept {
-  const Rows& rows = path & kOfPlan ? plans_.rows : rows_;
-  uint32_t step = path & ~kOfPlan;
-  bool is_dirty = false;  // the one before has changed, which its flags need not tell
-  Index index = rows[step];
-  while (index != 0) {
-    Computation* memo = computation_at(index);
-    const Flags flags = memo->flags;
-    if (!is_dirty && !(flags & kDirty)) {
-      is_dirty = (flags & kPending) != 0 && is_stale_here(memo);
-      if (!is_dirty) {
-        index = rows[++step];
-        continue;
-      }
-    }
-    if (memo->subs == 0) {  // nobody needs it any more
-      if (is_dirty) memo->flags |= kDirty;
-      is_dirty = false;
-      index = rows[++step];
-      continue;
-    }
-    is_dirty = false;
-    const bool changed = run_in_frame(memo, index);
-    index = rows[++step];
-    if (!changed || memo->subs == 0) continue;
-    // Mostly there is one reader: the next in the row.
-    const Link* link = at<Link>(memo->subs);
-    if (link->sub == index && link->next_sub == 0) {
-      is_dirty = true;
-    } else {
-      shallow_propagate(memo->subs);
-    }
-  }
 }
 
 }  // namespace lattice::reactive

@@ -158,10 +158,8 @@ bool values_equal(PyObject* a, PyObject* b) {
 }
 
 int is_change(NodeObject* self, PyObject* before, PyObject* after) {
-  if (self->equality == Equality::Auto && PyLong_CheckExact(before) && PyLong_CheckExact(after)) {
-    PyObject* differs = PyLong_Type.tp_richcompare(before, after, Py_NE);
-    Py_XDECREF(differs);
-    return differs == Py_True;
+  if (self->equality == Equality::Auto) {
+    if (const int change = number_change(before, after); change >= 0) return change;
   }
   reactive::UntrackedGuard untracked(*Graph::current_fast());
   switch (self->equality) {

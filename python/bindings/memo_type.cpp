@@ -115,25 +115,30 @@ bool store_error(NodeObject* self, ComputationNode* node) {
   return is_kept;
 }
 
-bool run_memo(NodeObject* self, ComputationNode* node, Graph& graph) {
-  ++self->runs;
-  PyObject* function = Py_NewRef(self->function);
-  PyObject* value = nullptr;
-  {
-    CallbackScope scope(node);
-    value = thread_face.callbacks == 1 ? PyObject_CallNoArgs(function) : call_nested(function);
+// function(), without what PyObject_CallNoArgs has for callables of all kinds.
+inline PyObject* call(PyObject* function) {
+  if (PyFunction_Check(function)) [[likely]] {
+    return reinterpret_cast<PyFunctionObject*>(function)->vectorcall(function, nullptr, 0, nullptr);
   }
+  return PyObject_CallNoArgs(function);
+}
+
+// The end of a run, whatever it gave (null: it raised). Returns whether readers see another value.
+[[gnu::noinline]] bool finish_run(NodeObject* self, ComputationNode* node, Graph& graph,
+                                  PyObject* function, PyObject* value) {
   if (is_coroutine(value)) [[unlikely]]
     value = refuse_coroutine(value, function, "make it with @lt.async_memo");
   bool is_changed = true;
-  if (self->node != node) {  // disposed meanwhile
+  if (node->self != self) {  // disposed meanwhile, and perhaps gone
     if (value == nullptr) PyErr_Clear();
     discard(value);
   } else {
+    Py_INCREF(as_object(self));
     const int change = value != nullptr ? store_value(self, node, graph, value) : -1;
     is_changed = change != 0;
     if (change < 0 && !store_error(self, node)) node->flags |= reactive::kDirty;
     if (held_is_stale(self, graph)) refresh_held(self, graph, node);
+    discard(as_object(self));
   }
   discard(function);
   return is_changed;
@@ -144,11 +149,29 @@ bool run_memo(NodeObject* self, ComputationNode* node, Graph& graph) {
 bool update_memo(Graph& graph, Node* base) noexcept {
   auto* node = static_cast<ComputationNode*>(base);
   NodeObject* self = node->self;
-  if (self == nullptr || self->function == nullptr) return false;
-  Py_INCREF(as_object(self));
-  const bool is_changed = run_memo(self, node, graph);
-  discard(as_object(self));
-  return is_changed;
+  PyObject* function = self != nullptr ? self->function : nullptr;
+  if (function == nullptr) [[unlikely]]
+    return false;
+  ++self->runs;
+  Py_INCREF(function);
+  PyObject* value = nullptr;
+  {
+    CallbackScope scope(node);
+    value = scope.outer == nullptr ? call(function) : call_nested(function);
+  }
+  // While it runs the node stays; the object does not, unless the node still knows it.
+  if (value == nullptr || node->self != self || self->equality != Equality::Auto ||
+      self->value == nullptr || (node->flags & reactive::kError) || Py_REFCNT(function) == 1)
+      [[unlikely]] {
+    return finish_run(self, node, graph, function, value);
+  }
+  const int change = number_change(self->value, value);
+  if (change < 0) return finish_run(self, node, graph, function, value);
+  Py_DECREF(change != 0 ? std::exchange(self->value, value) : value);  // runs nothing: a number
+  if (held_is_stale(self, graph)) [[unlikely]]
+    refresh_held(self, graph, node);
+  Py_DECREF(function);
+  return change != 0;
 }
 
 bool update_effect(Graph& graph, Node* base) noexcept {
@@ -163,7 +186,7 @@ bool update_effect(Graph& graph, Node* base) noexcept {
   PyObject* result = nullptr;
   {
     CallbackScope scope(node);
-    result = PyObject_CallNoArgs(function);
+    result = call(function);
   }
   thread_face.rendering = rendering;
   if (is_coroutine(result)) [[unlikely]]
@@ -173,6 +196,15 @@ bool update_effect(Graph& graph, Node* base) noexcept {
   if (error != nullptr && PyErr_GivenExceptionMatches(error, not_ready_error))
     discard(std::exchange(error, nullptr));
   if (self->node == node && held_is_stale(self, graph)) refresh_held(self, graph, node);
+  const bool is_quiet =
+      result != nullptr && (Py_REFCNT(result) > 1 || ends_silently(Py_TYPE(result)));
+  if (is_quiet && Py_REFCNT(function) > 1 && Py_REFCNT(as_object(self)) > 1) [[likely]] {
+    Py_DECREF(result);
+    Py_DECREF(function);
+    Py_DECREF(as_object(self));
+    settle_trash();
+    return true;
+  }
   reactive::UntrackedGuard untracked(graph);  // what ends now may run anything
   discard(result);
   discard(function);
@@ -199,7 +231,8 @@ PyObject* memo_read_here(NodeObject* self, Graph& graph, bool tracked) {
       graph.clean(node);
       return 0;
     });
-    if (graph.idle()) settle_trash();
+    if (thread_face.trash_count != 0 && graph.idle()) [[unlikely]]
+      empty_trash();
     const bool is_gone = self->node == nullptr;
     PyObject* result = failed ? nullptr : is_gone ? raise_ended(self) : as_object(self);
     Py_DECREF(as_object(self));

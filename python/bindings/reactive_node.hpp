@@ -20,6 +20,7 @@
 #include <structmember.h>
 
 #include <cstdint>
+#include <cstring>
 #include <memory>
 #include <new>
 #include <string>
@@ -226,12 +227,19 @@ inline bool held_is_stale(const NodeObject* self, const Graph& graph) noexcept {
   return self->held_stale || graph.has_unread();
 }
 
+// Whether the end of such an object runs no code but its type's own: nothing below it, no weak
+// references, no `__del__`.
+inline bool ends_silently(PyTypeObject* type) noexcept {
+  constexpr unsigned long kMayRun = Py_TPFLAGS_HAVE_GC | Py_TPFLAGS_HEAPTYPE;
+  return (PyType_GetFlags(type) & kMayRun) == 0 && type->tp_weaklistoffset == 0;
+}
+
 // Dropping a reference may run user code, which must not happen in the middle of a walk.
 void discard_later(PyObject* object);
 void empty_trash() noexcept;
 inline void discard(PyObject* object) noexcept {
   if (object == nullptr) return;
-  if (Py_REFCNT(object) > 1 || !PyType_IS_GC(Py_TYPE(object))) {
+  if (Py_REFCNT(object) > 1 || ends_silently(Py_TYPE(object))) {
     Py_DECREF(object);
   } else {
     discard_later(object);
@@ -271,6 +279,28 @@ inline bool is_plainly_same(const NodeObject* self, PyObject* before, PyObject* 
   static_assert(Equality::Equal < Equality::Never && Equality::Never < Equality::Function);
   return before == after && self->equality < Equality::Never &&
          (PyLong_CheckExact(after) || PyUnicode_CheckExact(after) || after == Py_None);
+}
+// What "auto" says of two ints or two floats, -1 of anything else. Runs nothing.
+inline int number_change(PyObject* before, PyObject* after) noexcept {
+  PyTypeObject* type = Py_TYPE(after);
+  if (type != Py_TYPE(before)) return -1;
+  if (type == &PyLong_Type) {
+    auto* a = reinterpret_cast<PyLongObject*>(before);
+    auto* b = reinterpret_cast<PyLongObject*>(after);
+#if PY_VERSION_HEX < 0x030C0000
+    const Py_ssize_t size = Py_SIZE(a);
+    if (size != Py_SIZE(b)) return 1;
+    if (size == 1) return a->ob_digit[0] != b->ob_digit[0];
+    const auto digits = static_cast<size_t>(size < 0 ? -size : size);
+    return std::memcmp(a->ob_digit, b->ob_digit, digits * sizeof(digit)) != 0;
+#else
+    if (!PyUnstable_Long_IsCompact(a) || !PyUnstable_Long_IsCompact(b)) return -1;
+    return PyUnstable_Long_CompactValue(a) != PyUnstable_Long_CompactValue(b);
+#endif
+  }
+  if (type != &PyFloat_Type) return -1;
+  const double x = PyFloat_AS_DOUBLE(before), y = PyFloat_AS_DOUBLE(after);
+  return !(x == y || (x != x && y != y));
 }
 // The same for "auto", without a node.
 bool is_auto_change(PyObject* before, PyObject* after);

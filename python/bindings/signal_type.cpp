@@ -295,9 +295,39 @@ int refuse_delete(PyObject* object) {
   return -1;
 }
 
+// write_node for most writes: a number here, outside a batch or run. The old value is a number too,
+// whose end runs nothing.
+inline int write_value(NodeObject* self, PyObject* value) {
+  Graph* graph = Graph::current_fast();
+  const bool is_plain = self->graph == graph && self->extra == nullptr &&
+                        self->pending == nullptr && self->equality == Equality::Auto &&
+                        thread_face.rendering == nullptr;
+  if (!is_plain) [[unlikely]]
+    return write_node(self, value);
+  PyObject* old = self->value;
+  const int change = number_change(old, value);
+  if (change <= 0) return change == 0 ? 0 : signal_write_here(self, *graph, value);
+  Node* node = self->node;
+  if (node->subs == 0) {
+    self->value = Py_NewRef(value);
+    Py_DECREF(old);
+    return 0;
+  }
+  if (!graph->idle()) [[unlikely]]
+    return write_later(self, *graph, value);
+  self->value = Py_NewRef(value);
+  Py_DECREF(old);
+  const int result = guarded(-1, [&] {
+    graph->changed(node);
+    return 0;
+  });
+  settle_trash();
+  return result;
+}
+
 int signal_setattro(PyObject* object, PyObject* name, PyObject* value) {
   if (name == value_name && value != nullptr) [[likely]]
-    return write_node(as_node(object), value);
+    return write_value(as_node(object), value);
   return PyObject_GenericSetAttr(object, name, value);
 }
 

@@ -421,12 +421,21 @@ bool is_package_file(PyObject* filename) {
 
 namespace {
 
+// Whether it is code of the package. Remembers the user's file that asked last.
+bool is_package_code(const PyCodeObject* code) {
+  static PyObject* user_file = nullptr;
+  if (code->co_filename == user_file) return false;
+  if (is_package_file(code->co_filename)) return true;
+  Py_XSETREF(user_file, Py_NewRef(code->co_filename));
+  return false;
+}
+
 // The innermost frame outside the package, new reference; null when there is none.
 PyFrameObject* user_frame() {
   PyFrameObject* frame = PyThreadState_GetFrame(PyThreadState_Get());
   while (frame != nullptr) {
     PyCodeObject* code = PyFrame_GetCode(frame);
-    const bool is_package = is_package_file(code->co_filename);
+    const bool is_package = is_package_code(code);
     Py_DECREF(code);
     if (!is_package) return frame;
     PyFrameObject* back = PyFrame_GetBack(frame);

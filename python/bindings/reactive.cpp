@@ -247,6 +247,11 @@ class Boundary {
   Owner owner_;
 };
 
+nb::object made(PyObject* object) {
+  if (object == nullptr) throw nb::python_error();
+  return nb::steal(object);
+}
+
 void add_type(nb::module_& module, const char* name, PyTypeObject*& place, PyTypeObject* type) {
   if (type == nullptr) throw nb::python_error();
   place = type;
@@ -343,6 +348,14 @@ void bind_reactive(nb::module_& module) {
       nb::arg("a").none(), nb::arg("b").none());
   module.def("in_component_body", &is_component_body,
              "Whether no memo or effect function runs inside the component body that runs.");
+  constexpr const char* kQuickSignal = "def quick_signal(function: _T) -> _T";
+  module.def(
+      "quick_signal", [](nb::handle function) { return made(quick_signal(function.ptr())); },
+      nb::sig(kQuickSignal), "`function`, whose usual call makes a signal without it.");
+  constexpr const char* kQuickMemo = "def quick_memo(function: _T) -> _T";
+  module.def(
+      "quick_memo", [](nb::handle function) { return made(quick_memo(function.ptr())); },
+      nb::sig(kQuickMemo), "`function`, whose usual call makes a memo without it.");
   bind_sessions(module);
   bind_store(module);
 }

@@ -272,6 +272,11 @@ void start_effect(NodeObject* self);  // may throw CycleError
 // Of the running effect or memo, else of the current owner. -1 with an error.
 int add_cleanup(PyObject* function);
 
+// --- creation.cpp
+// A function of reactive.py whose usual call makes the node without it. Null with an error.
+PyObject* quick_signal(PyObject* function);
+PyObject* quick_memo(PyObject* function);
+
 // --- equality.cpp
 // 1: a change, 0: none, -1: error. Runs untracked.
 int is_change(NodeObject* self, PyObject* before, PyObject* after);

@@ -19,6 +19,7 @@ import dis
 import enum
 import os
 import pathlib
+import sys
 import threading
 import uuid
 from collections.abc import Callable, Hashable
@@ -66,24 +67,88 @@ def name_at(code: CodeType, offset: int) -> str:
 
 
 def _find_name(code: CodeType, offset: int) -> str:
-    loaded = False  # the object whose attribute is assigned: box.count = ...
-    for instruction in dis.get_instructions(code):
-        # In some versions the offset is that of the call, in others of its last cache entry.
-        if instruction.offset <= offset or instruction.opname in ("CACHE", "COPY", "NOP"):
-            continue  # COPY: the walrus operator
-        if instruction.opname.startswith("LOAD_"):
-            loaded = True
-            continue
-        if instruction.opname == "STORE_ATTR" or (
-            not loaded
-            and instruction.opname.startswith("STORE_")
-            and instruction.argval is not None
-        ):
-            value = instruction.argval
-            # Since 3.13 one instruction may store this value and then do something else.
-            return str(value[0] if isinstance(value, tuple) else value)
-        return ""
+    instructions = [i for i in dis.get_instructions(code) if i.opname not in _NEUTRAL]
+    # In some versions the offset is that of the call, in others of its last cache entry.
+    later = (i for i in instructions if i.offset > offset)
+    depth = 0  # how many values lie above the result on the interpreter's stack
+    for at in later:
+        operation, argument = at.opname, at.arg or 0
+        stored = at.argval if isinstance(at.argval, tuple) else (at.argval,)
+        if operation == "STORE_ATTR":  # the object lies above its new attribute
+            if depth < 2:
+                return str(at.argval) if depth == 1 else ""
+            depth -= 2
+        elif operation in _STORES:
+            # Since 3.13 one instruction may store two values, or one and then load another.
+            names = stored if operation.count("STORE_") == 2 else stored[:1]
+            if depth < len(names):
+                return str(names[depth])
+            depth += operation.count("LOAD_") - len(names)
+        elif operation == "SWAP":  # of the top with what lies argument - 1 below it
+            depth = {0: argument - 1, argument - 1: 0}.get(depth, depth)
+        elif operation == "COPY":  # the walrus operator, a = b = ...
+            depth = 0 if depth == argument - 1 else depth + 1
+        elif operation == "POP_TOP" and depth > 0:
+            depth -= 1
+        elif operation == "BUILD_TUPLE" and depth < argument:
+            # a, b, c, d = ...: taken apart again, the first on top
+            unpack = next(later, None)
+            if unpack is None or (unpack.opname, unpack.arg) != ("UNPACK_SEQUENCE", argument):
+                return ""
+            depth = argument - 1 - depth
+        elif at.opcode in dis.hasjrel or at.opcode in dis.hasjabs:
+            return ""
+        else:
+            pushed, popped = _effect(at)
+            if depth < popped:
+                return ""
+            depth += pushed - popped
     return ""
+
+
+_NEUTRAL = ("CACHE", "NOP", "EXTENDED_ARG", "PRECALL", "KW_NAMES", "RESUME")
+_STORES = (
+    "STORE_FAST",
+    "STORE_NAME",
+    "STORE_GLOBAL",
+    "STORE_DEREF",
+    "STORE_FAST_STORE_FAST",
+    "STORE_FAST_LOAD_FAST",
+)
+
+
+def _effect(at: dis.Instruction) -> tuple[int, int]:
+    """How many values an operation of an expression leaves and takes; others take all."""
+    operation, argument = at.opname, at.arg or 0
+    if operation == "CALL":  # the effect of 3.11 is shared with PRECALL
+        return 1, argument + 2
+    net = dis.stack_effect(at.opcode, at.arg)
+    if operation in ("LOAD_ATTR", "LOAD_METHOD"):
+        return net + 1, 1
+    if operation.startswith("LOAD_SUPER_ATTR"):
+        return net + 3, 3
+    if operation.startswith("LOAD_") or operation == "PUSH_NULL":
+        return net, 0
+    if operation in ("LIST_EXTEND", "SET_UPDATE", "DICT_UPDATE", "DICT_MERGE"):
+        return 0, -net
+    if operation.startswith(_OF_EXPRESSIONS):
+        return 1, 1 - net
+    return 0, sys.maxsize
+
+
+_OF_EXPRESSIONS = (
+    "BINARY_",
+    "BUILD_",
+    "CALL_",
+    "COMPARE_",
+    "CONTAINS_",
+    "FORMAT_",
+    "IS_OP",
+    "LIST_TO_TUPLE",
+    "MAKE_FUNCTION",
+    "SET_FUNCTION_ATTRIBUTE",
+    "UNARY_",
+)
 
 
 def where(frame: FrameType) -> str:

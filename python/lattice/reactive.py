@@ -78,6 +78,7 @@ def _body() -> _state.InstanceState | None:
     return state if state is not None and _core.in_component_body() else None
 
 
+@_core.quick_signal
 def signal(
     initial: T,
     *,
@@ -154,6 +155,7 @@ def memo(
     native: bool | None = ...,
     key: Hashable = ...,
 ) -> Callable[[Callable[[], T]], Memo[T]]: ...
+@_core.quick_memo
 def memo(
     function: Callable[[], Any] | None = None,
     *,

@@ -240,6 +240,10 @@ build_client() {
 
 # --- C++ -----------------------------------------------------------------------------------------
 
+# What one clone has compiled is found by another one at another path: ccache hashes paths below
+# the clone as relative ones.
+export CCACHE_BASEDIR=$PWD CCACHE_NOHASHDIR=1
+
 # configure PRESET [cmake arguments]: only when the arguments are new; ninja reconfigures by itself.
 configure() {
   local preset=$1 wanted

@@ -51,6 +51,7 @@ PAGES = [
 def test_each_page_with_examples_is_tested_here() -> None:
     others = {"docs/errors/LT101.md", "docs/errors/LT102.md"}  # they show what goes wrong
     assert set(PAGES) - others == {
+        "docs/reactive/README.md",
         "docs/reactive/async.md",
         "docs/reactive/bad_input.md",
         "docs/reactive/diagnostics.md",
@@ -66,8 +67,9 @@ def test_a_program_prints_what_stands_below_it(code: str, expected: str) -> None
     assert printed(code, {"__name__": "example"}) == expected
 
 
-def test_all_of_ownership_and_errors_are_programs() -> None:
-    page = "docs/reactive/ownership_and_errors.md"
+@pytest.mark.parametrize("name", ["README", "ownership_and_errors"])
+def test_all_examples_of_a_page_are_programs(name: str) -> None:
+    page = f"docs/reactive/{name}.md"
     assert len(PROGRAM.findall(text_of(page))) == len(blocks_of(page)) > 0
 
 
@@ -123,7 +125,7 @@ def test_diagnostics_prints_what_its_comments_say(
 
 def test_the_readme_prints_what_its_comments_say() -> None:
     block = blocks_of("README.md")[1]
-    assert lines_printed(block, {}) == re.findall(r"# (total .*)", block)
+    assert lines_printed(block, {}) == re.findall(r"# ((?:total|open) .*)", block)
 
 
 def test_the_app_of_the_readme_renders() -> None:
@@ -131,3 +133,18 @@ def test_the_app_of_the_readme_renders() -> None:
     exec(blocks_of("README.md")[0], names)
     tree = names["counter"].render().to_dict()
     assert [child["tag"] for child in tree["children"]] == ["h1", "p", "button"]
+
+
+REACTIVE = sorted((ROOT / "docs/reactive").glob("*.md"))
+
+
+@pytest.mark.parametrize("page", REACTIVE, ids=lambda page: page.name)
+def test_every_link_between_the_pages_leads_somewhere(page: Path) -> None:
+    text = re.sub(r"```.*?```", "", page.read_text(encoding="utf-8"), flags=re.DOTALL)
+    targets = re.findall(r"\]\(([^)#:]+?)(?:#[^)]*)?\)", text)
+    assert [target for target in targets if not (page.parent / target).exists()] == []
+
+
+def test_the_first_page_leads_to_all_others() -> None:
+    linked = set(re.findall(r"\]\(([a-z_]+\.md)\)", text_of("docs/reactive/README.md")))
+    assert {page.name for page in REACTIVE} - {"README.md"} == linked

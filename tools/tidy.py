@@ -5,8 +5,7 @@
 A file is changed when it, a project header it includes (transitively) or .clang-tidy is not what
 it was at its last clean run; the proof of a clean run is an empty file build/tidy/<digest>. So
 the first run in a clone looks at everything and later ones only at what one is working on, without
-asking git what "changed" means on a branch, on main or in a fresh clone. Tests are left out: they
-double the first run and their findings are seldom bugs.
+asking git what "changed" means on a branch, on main or in a fresh clone.
 """
 
 from __future__ import annotations

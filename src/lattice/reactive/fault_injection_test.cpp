@@ -46,12 +46,14 @@ Fault fault;
 struct Value {
   Value(int initial) : number(initial) { count(); }  // NOLINT: implicit on purpose
   Value(const Value& other) : number(other.number) { count(); }
+  // NOLINTNEXTLINE(performance-noexcept-move-constructor): throws on purpose
   Value(Value&& other) : number(other.number) { count(); }
   Value& operator=(const Value& other) {
     fault.point();
     number = other.number;
     return *this;
   }
+  // NOLINTNEXTLINE(performance-noexcept-move-constructor): throws on purpose
   Value& operator=(Value&& other) {
     fault.point();
     number = other.number;

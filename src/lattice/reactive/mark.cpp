@@ -16,7 +16,6 @@ namespace lattice::reactive {
 
 namespace {
 constexpr Flags kMarked = kRunning | kRecursed | kDirty | kPending;
-constexpr size_t kStepsWorthAPlan = 4;
 }  // namespace
 
 bool Graph::is_current_link(const Link* link) const noexcept {
@@ -236,7 +235,7 @@ void Graph::mark_by_plan(const Plan& plan) noexcept {
     return;
   }
   const auto begin = static_cast<uint32_t>(plans_.steps.size());
-  if (!plan_steps(source) || plans_.steps.size() - begin < kStepsWorthAPlan) {
+  if (!plan_steps(source)) {
     plans_.steps.resize(begin);
     return;
   }

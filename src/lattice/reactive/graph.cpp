@@ -358,9 +358,15 @@ void Graph::refresh_owner(Computation* memo) noexcept {
 }
 
 void Graph::clean(Computation* memo) {
-  if (memo->flags & (kRunning | kChecking)) throw_cycle(memo);
+  const Flags flags = memo->flags;
+  if (flags & (kRunning | kChecking)) throw_cycle(memo);
   if (stack_is_low()) [[unlikely]] {
     refresh_deep(memo);
+  } else if (flags & kDirty) {  // refresh(), with the run inlined: most reads that come here
+    ++walks_;
+    FrameSave save(*this);
+    if (run_in_frame(memo, index_of(memo)) && memo->subs != 0) shallow_propagate(memo->subs);
+    end_walk();
   } else {
     refresh(memo);
   }

@@ -112,7 +112,8 @@ class ComponentElement:
         """
         if self._state is None:
             self._state = _state.InstanceState(self.component.__name__)
-        return self._render(self._state)
+        with _core.rendering(self.component.__name__):
+            return self._render(self._state)
 
     def _render(self, state: _state.InstanceState) -> Any:
         return state.render(functools.partial(self.component.function, *self.args, **self.kwargs))

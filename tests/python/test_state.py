@@ -232,3 +232,26 @@ def test_state_of_two_elements_is_separate():
     rendered(counter)
     rendered(counter)
     assert seen[0] is not seen[1]
+
+
+def test_a_render_outside_a_page_refuses_writes_as_one_in_a_page_does():
+    count = lt.signal(0)
+
+    @lt.component
+    def writes():
+        count.value = 1
+
+    with pytest.raises(lt.LatticeError, match=r"LT102.*'count' is written while 'writes' renders"):
+        writes.render()
+    assert count.value == 0
+
+
+def test_a_render_inside_of_an_effect_finds_its_state():
+    def body():
+        count = lt.signal(0)
+        return count
+
+    seen, element = collect(body)
+    effect = lt.effect(lambda: [element.render() for _ in range(2)])
+    effect.dispose()
+    assert seen[0] is seen[1]

@@ -1,8 +1,10 @@
-# How a module becomes a target: lattice_module(<name> [PATH dir] [DEPENDS modules...] [EXCLUDE subdirs...]).
+# How a module becomes a target: lattice_module(<name> [PATH dir] [DEPENDS modules...] [EXCLUDE subdirs...]
+# [TESTS_READ_SOURCES]).
 #
 # Globs src/lattice/<path>/**.cpp (CONFIGURE_DEPENDS, so a new file needs no edit here), builds
 # lattice_<name> (alias lattice::<name>), and one executable <name>_test from the *_test.cpp files.
 # A module with private needs (Boost, OpenSSL) lists them in src/lattice/<path>/module.cmake.
+# TESTS_READ_SOURCES gives its tests LATTICE_SOURCE_DIR; objects of others hold no path of a clone.
 
 macro(lattice_setup)
   set(CMAKE_CXX_STANDARD 20)
@@ -32,7 +34,7 @@ macro(lattice_setup)
 endmacro()
 
 function(lattice_module name)
-  cmake_parse_arguments(ARG "" "PATH" "DEPENDS;EXCLUDE" ${ARGN})
+  cmake_parse_arguments(ARG "TESTS_READ_SOURCES" "PATH" "DEPENDS;EXCLUDE" ${ARGN})
   if(NOT ARG_PATH)
     set(ARG_PATH ${name})
   endif()
@@ -72,7 +74,9 @@ function(lattice_module name)
     add_executable(${name}_test ${tests})
     target_link_libraries(${name}_test PRIVATE ${target} GTest::gtest_main)
     target_compile_options(${name}_test PRIVATE -Wall -Wextra -Wshadow)
-    target_compile_definitions(${name}_test PRIVATE LATTICE_SOURCE_DIR="${PROJECT_SOURCE_DIR}")
+    if(ARG_TESTS_READ_SOURCES)
+      target_compile_definitions(${name}_test PRIVATE LATTICE_SOURCE_DIR="${PROJECT_SOURCE_DIR}")
+    endif()
     gtest_discover_tests(${name}_test DISCOVERY_MODE PRE_TEST PROPERTIES TIMEOUT 120)
     set_property(GLOBAL APPEND PROPERTY LATTICE_TESTS ${name})
   endif()

@@ -116,13 +116,14 @@ void set_next(Mirror& mirror, const Publication& publication) {
 }
 
 void publish_to_mirrors(Publication& publication) {
-  std::erase_if(publication.mirrors, [&](const std::weak_ptr<Mirror>& weak) {
+  std::erase_if(publication.mirrors, [](const auto& weak) { return weak.expired(); });
+  // A copy: values that end here run code of the user, which may add mirrors.
+  for (const std::weak_ptr<Mirror>& weak : std::vector(publication.mirrors)) {
     auto mirror = weak.lock();
-    if (mirror == nullptr) return true;
+    if (mirror == nullptr) continue;
     set_next(*mirror, publication);
     send(mirror);
-    return false;
-  });
+  }
 }
 
 // The publisher of an app-scoped memo: an effect in the actor's runtime.
@@ -190,7 +191,8 @@ Publication* ensure_publication(NodeObject* of_template) {
 
 void show(Mirror& mirror, PyObject* value, PyObject* error) {
   NodeObject* node = mirror.node;
-  if (node->node == nullptr || node->graph != Graph::current_fast()) return;
+  if (node == nullptr || node->node == nullptr || node->graph != Graph::current_fast()) return;
+  Py_INCREF(as_object(node));
   const Equality equality = node->equality;
   if (mirror.error != nullptr || error != nullptr) node->equality = Equality::Never;
   Py_XSETREF(mirror.error, Py_XNewRef(error));
@@ -202,6 +204,7 @@ void show(Mirror& mirror, PyObject* value, PyObject* error) {
   thread_face.rendering = rendering;
   Py_DECREF(shown);
   node->equality = equality;
+  Py_DECREF(as_object(node));
 }
 
 // In the session: what the actor sent since the last time.
@@ -214,7 +217,7 @@ void deliver(Mirror& mirror) {
   PyObject* value = std::exchange(mirror.next_value, nullptr);
   PyObject* error = std::exchange(mirror.next_error, nullptr);
   const bool is_own = mirror.next_version == mirror.next_own_version && error == nullptr &&
-                      value == signal_latest(mirror.node);
+                      mirror.node != nullptr && value == signal_latest(mirror.node);
   if (!is_own) show(mirror, value, error);
   Py_XDECREF(value);
   Py_XDECREF(error);
@@ -440,6 +443,7 @@ void clear_app(Extra& extra) {
     Py_CLEAR(publication->error);
   }
   if (auto mirror = std::exchange(extra.mirror, nullptr)) {
+    mirror->node = nullptr;
     Py_CLEAR(mirror->error);
     Py_CLEAR(mirror->next_value);
     Py_CLEAR(mirror->next_error);

@@ -148,6 +148,9 @@ void note_late_read(Graph& graph, NodeObject* source) {
   }
   reactive::UntrackedGuard untracked(graph);
   nb::module_::import_("lattice._async").attr("note_late_read")(nb::borrow(as_object(source)));
+  if (source->node != nullptr) return;
+  raise_ended(source);  // who shows the warning has disposed it
+  throw nb::python_error();
 }
 
 }  // namespace lattice::python

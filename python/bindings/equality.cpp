@@ -85,6 +85,22 @@ bool atoms_equal(PyObject* a, PyObject* b) {
 
 bool equal_at_depth(PyObject* a, PyObject* b, int depth);
 
+// What is compared stays until that is done: the user's code may take it out of where it was.
+class Held {
+ public:
+  Held(PyObject* a, PyObject* b) noexcept : a_(Py_NewRef(a)), b_(Py_NewRef(b)) {}
+  ~Held() {
+    discard(a_);
+    discard(b_);
+  }
+  Held(const Held&) = delete;
+  Held& operator=(const Held&) = delete;
+
+ private:
+  PyObject* a_;
+  PyObject* b_;
+};
+
 bool tuples_equal(PyObject* a, PyObject* b, int depth) {
   const Py_ssize_t size = PyTuple_GET_SIZE(a);
   if (size != PyTuple_GET_SIZE(b)) return false;
@@ -154,6 +170,7 @@ int ask_function(NodeObject* self, PyObject* before, PyObject* after) {
 bool values_equal(PyObject* a, PyObject* b) {
   SavedError saved;
   reactive::UntrackedGuard untracked(*Graph::current_fast());
+  const Held held(a, b);
   return equal_at_depth(a, b, 0);
 }
 
@@ -162,6 +179,7 @@ int is_change(NodeObject* self, PyObject* before, PyObject* after) {
     if (const int change = number_change(before, after); change >= 0) return change;
   }
   reactive::UntrackedGuard untracked(*Graph::current_fast());
+  const Held held(before, after);
   switch (self->equality) {
     case Equality::Auto:
       if (before == after) return is_changed_in_place(after);
@@ -184,6 +202,7 @@ bool is_auto_change(PyObject* before, PyObject* after) {
     return false;
   }
   reactive::UntrackedGuard untracked(*Graph::current_fast());
+  const Held held(before, after);
   if (before == after) return is_changed_in_place(after);
   return !equal_at_depth(before, after, 0);
 }

@@ -200,25 +200,25 @@ bool update_signal(Graph& graph, Node* node) noexcept {
   NodeObject* self = object_of(node);
   node->flags &= static_cast<Flags>(~reactive::kDirty);
   if (self == nullptr || self->pending == nullptr) return false;
+  Py_INCREF(as_object(self));
   PyObject* value = std::exchange(self->pending, nullptr);
   int change = std::exchange(self->is_mutated, false) ? 1 : is_change(self, self->value, value);
   if (change < 0) {
     report_error(graph, take_raised(), "the equality function of " + quoted_name(self), "");
     change = 1;
   }
-  if (change == 0) {
-    discard(value);
-    return false;
-  }
-  discard(std::exchange(self->value, value));
-  return true;
+  if (self->node != node) change = 0;  // disposed meanwhile
+  discard(change != 0 ? std::exchange(self->value, value) : value);
+  discard(as_object(self));
+  return change != 0;
 }
 
 PyObject* signal_read_here(NodeObject* self, Graph& graph, bool tracked) {
   // Who subscribes to a value must see it committed; others do not settle what may be written back.
   if (self->pending != nullptr && tracked && graph.tracking()) [[unlikely]] {
-    if (update_signal(graph, self->node)) graph.promote(self->node);
-    if (self->node == nullptr) return raise_ended(self);
+    const bool is_changed = update_signal(graph, self->node);
+    if (self->node == nullptr) return raise_ended(self);  // an equality function disposed it
+    if (is_changed) graph.promote(self->node);
   }
   if (tracked && graph.tracking()) {
     const int failed = guarded(-1, [&] {

@@ -144,9 +144,11 @@ StoreNode* copy_node(StoreNode* node, NodeObject* anchor, PyObject* memo) {
   bool is_done = copy != nullptr && memo_keep(memo, as_object(node), as_object(copy)) == 0;
   if (is_done && node->kind == StoreKind::List) {
     for (Py_ssize_t i = 0; is_done && i < PyList_GET_SIZE(node->data); ++i) {
-      PyObject* item = copy_item(PyList_GET_ITEM(node->data, i), anchor, memo);
+      PyObject* original = Py_NewRef(PyList_GET_ITEM(node->data, i));
+      PyObject* item = copy_item(original, anchor, memo);
       is_done = item != nullptr && PyList_Append(data, item) == 0;
       Py_XDECREF(item);
+      Py_DECREF(original);
     }
   } else if (is_done && node->kind == StoreKind::Dict) {
     PyObject* entries = PyDict_Items(node->data);
@@ -237,8 +239,12 @@ StoreNode* store_here_slowly(StoreNode* node) {
   if (resolved.object == node->anchor) return node;  // bound just now, or another thread's
   PyObject* memo = memo_of(resolved.object);
   if (memo == nullptr) return nullptr;
+  const KeptRef kept_memo(memo);
   reactive::UntrackedGuard untracked(*Graph::current_fast());
-  return copy_node(node, resolved.object, memo);
+  StoreNode* copy = copy_node(node, resolved.object, memo);
+  if (copy == nullptr || resolved.object->value == memo) return copy;
+  raise_ended(resolved.object);  // a function that copies has disposed it
+  return nullptr;
 }
 
 StoreNode* store_here_to_write(StoreNode* node) {
@@ -268,6 +274,7 @@ NodeObject* new_watch_signal(PyObject* value, Equality equality) {
 }
 
 int track_signal(NodeObject* signal, Graph& graph) {
+  const KeptRef kept(as_object(signal));
   PyObject* value =
       signal->graph == &graph ? signal_read_here(signal, graph, true) : read_node(signal, true);
   Py_XDECREF(value);
@@ -276,13 +283,10 @@ int track_signal(NodeObject* signal, Graph& graph) {
 
 int track_in(PyObject*& signals, Graph& graph, PyObject* key, PyObject* value) {
   if (signals == nullptr && (signals = PyDict_New()) == nullptr) return -1;
+  const KeptRef kept(value);
   PyObject* known = PyDict_GetItemWithError(signals, key);
-  if (known != nullptr) [[likely]] {
-    Py_INCREF(known);
-    const int result = track_signal(as_node(known), graph);
-    Py_DECREF(known);
-    return result;
-  }
+  if (known != nullptr) [[likely]]
+    return track_signal(as_node(known), graph);
   if (PyErr_Occurred()) return -1;
   NodeObject* signal = new_watch_signal(value, Equality::Auto);
   if (signal == nullptr) return -1;
@@ -506,7 +510,8 @@ int log_change(StoreNode* node, Py_ssize_t start, PyObject* removed, PyObject* a
 // Whether a list's items [start, start + n) are what `items` would make them.
 bool is_same_range(StoreNode* node, Py_ssize_t start, PyObject* items) {
   for (Py_ssize_t i = 0; i < PyList_GET_SIZE(items); ++i) {
-    if (is_auto_change(PyList_GET_ITEM(node->data, start + i), PyList_GET_ITEM(items, i))) {
+    if (start + i >= PyList_GET_SIZE(node->data) ||  // comparing may have made it shorter
+        is_auto_change(PyList_GET_ITEM(node->data, start + i), PyList_GET_ITEM(items, i))) {
       return false;
     }
   }
@@ -520,11 +525,13 @@ bool is_same_range(StoreNode* node, Py_ssize_t start, PyObject* items) {
 int dict_assign(StoreNode* node, PyObject* key, PyObject* value) {
   PyObject* old = PyDict_GetItemWithError(node->data, key);
   if (old == nullptr && PyErr_Occurred()) return -1;
+  const KeptRef kept(old);
   if (old != nullptr && !is_auto_change(old, value)) return 0;
-  Py_XINCREF(old);
+  const Py_ssize_t size_before = PyDict_GET_SIZE(node->data);
   int result = PyDict_SetItem(node->data, key, value);
-  if (result == 0) result = tell_entry(node, key, value, old == nullptr);
-  Py_XDECREF(old);
+  // Comparing may have removed the entry.
+  const bool is_new = old == nullptr || PyDict_GET_SIZE(node->data) != size_before;
+  if (result == 0) result = tell_entry(node, key, value, is_new);
   return result;
 }
 
@@ -584,6 +591,9 @@ int list_assign(StoreNode* node, Py_ssize_t index, PyObject* value) {
 int list_splice(StoreNode* node, Py_ssize_t start, Py_ssize_t stop, PyObject* added) {
   const Py_ssize_t count = PyList_GET_SIZE(added);
   if (stop - start == count && is_same_range(node, start, added)) return 0;
+  const Py_ssize_t size = PyList_GET_SIZE(node->data);  // comparing may have made it shorter
+  start = std::min(start, size);
+  stop = std::min(stop, size);
   PyObject* removed = has_log(node) ? PyList_GetSlice(node->data, start, stop) : nullptr;
   if (removed == nullptr && PyErr_Occurred()) return -1;
   int result = PyList_SetSlice(node->data, start, stop, added);
@@ -823,7 +833,10 @@ class Snapshot {
  public:
   Snapshot() = default;
   ~Snapshot() {
-    for (auto& [node, plain] : known_) Py_DECREF(plain);
+    for (auto& [node, plain] : known_) {
+      Py_DECREF(as_object(node));
+      Py_DECREF(plain);
+    }
   }
   Snapshot(const Snapshot&) = delete;
   Snapshot& operator=(const Snapshot&) = delete;
@@ -836,14 +849,17 @@ class Snapshot {
   }
 
  private:
+  void keep(StoreNode* node, PyObject* plain) {
+    known_.emplace(as_store(Py_NewRef(as_object(node))), Py_NewRef(plain));
+  }
   // Borrowed.
   PyObject* find(StoreNode* node) {
     auto found = known_.find(node);
     return found != known_.end() ? found->second : nullptr;
   }
 
-  PyObject* node(StoreNode* node) {
-    node = store_here(node);
+  PyObject* node(StoreNode* there) {
+    const StoreRef node = store_here(there);
     if (node == nullptr) return nullptr;
     if (PyObject* known = find(node)) return Py_NewRef(known);
     if (Graph* graph = tracking_graph(node); graph != nullptr && track_all(node, *graph) < 0) {
@@ -851,7 +867,7 @@ class Snapshot {
     }
     if (node->kind == StoreKind::Set) {
       PyObject* plain = PySet_New(node->data);
-      if (plain != nullptr) known_.emplace(node, Py_NewRef(plain));
+      if (plain != nullptr) keep(node, plain);
       return plain;
     }
     if (Py_EnterRecursiveCall(" while a snapshot is taken")) return nullptr;
@@ -863,7 +879,7 @@ class Snapshot {
   PyObject* list(StoreNode* node) {
     PyObject* plain = PyList_New(0);
     if (plain == nullptr) return nullptr;
-    known_.emplace(node, Py_NewRef(plain));
+    keep(node, plain);
     for (Py_ssize_t i = 0; i < PyList_GET_SIZE(node->data); ++i) {
       PyObject* item = Py_NewRef(PyList_GET_ITEM(node->data, i));
       PyObject* copy = value(item);
@@ -880,7 +896,7 @@ class Snapshot {
   PyObject* dict(StoreNode* node) {
     PyObject* plain = PyDict_New();
     if (plain == nullptr) return nullptr;
-    known_.emplace(node, Py_NewRef(plain));
+    keep(node, plain);
     if (fill(node,
              [&](PyObject* key, PyObject* copy) { return PyDict_SetItem(plain, key, copy); }) < 0) {
       Py_CLEAR(plain);
@@ -903,8 +919,8 @@ class Snapshot {
     return result;
   }
 
-  PyObject* dataclass(PyObject* wrapper, StoreNode* fields) {
-    fields = store_here(fields);
+  PyObject* dataclass(PyObject* wrapper, StoreNode* there) {
+    const StoreRef fields = store_here(there);
     if (fields == nullptr) return nullptr;
     if (PyObject* known = find(fields)) return Py_NewRef(known);
     if (Graph* graph = tracking_graph(fields); graph != nullptr && track_all(fields, *graph) < 0) {
@@ -912,7 +928,7 @@ class Snapshot {
     }
     PyObject* plain = PyObject_CallOneArg(store_types.new_plain, wrapper);
     if (plain == nullptr) return nullptr;
-    known_.emplace(fields, Py_NewRef(plain));
+    keep(fields, plain);
     if (Py_EnterRecursiveCall(" while a snapshot is taken")) return Py_DECREF(plain), nullptr;
     if (fill(fields, [&](PyObject* name, PyObject* copy) {
           return PyObject_GenericSetAttr(plain, name, copy);
@@ -923,7 +939,7 @@ class Snapshot {
     return plain;
   }
 
-  std::unordered_map<StoreNode*, PyObject*> known_;  // strong values; the store keeps the nodes
+  std::unordered_map<StoreNode*, PyObject*> known_;  // both strong
 };
 
 }  // namespace

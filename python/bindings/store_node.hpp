@@ -63,6 +63,28 @@ inline PyObject* as_object(StoreNode* node) noexcept { return reinterpret_cast<P
 inline bool is_store_node(PyObject* object) noexcept {
   return PyObject_TypeCheck(object, store_types.node) != 0;
 }
+// Keeps an object while code of the user may run, which may take it out of where it was: an entry
+// goes, or the session's copy of a store ends.
+class KeptRef {
+ public:
+  explicit KeptRef(PyObject* object) noexcept : object_(Py_XNewRef(object)) {}
+  ~KeptRef() { Py_XDECREF(object_); }
+  KeptRef(const KeptRef&) = delete;
+  KeptRef& operator=(const KeptRef&) = delete;
+
+ private:
+  PyObject* object_;
+};
+class StoreRef : KeptRef {
+ public:
+  StoreRef(StoreNode* node) noexcept  // NOLINT: implicit on purpose
+      : KeptRef(as_object(node)), node_(node) {}
+  operator StoreNode*() const noexcept { return node_; }  // NOLINT: likewise
+  StoreNode* operator->() const noexcept { return node_; }
+
+ private:
+  StoreNode* node_;
+};
 // Of a dataclass wrapper: its DictNode, borrowed; null for anything else, without an error.
 StoreNode* fields_of(PyObject* object);
 

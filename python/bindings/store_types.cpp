@@ -28,7 +28,7 @@ PyObject* none_or_error(int result) {
 // --- of all kinds
 
 Py_ssize_t node_length(PyObject* object) {
-  StoreNode* node = store_here(as_store(object));
+  const StoreRef node = store_here(as_store(object));
   if (node == nullptr) return -1;
   if (Graph* graph = tracking_graph(node); graph != nullptr && track_length(node, *graph) < 0) {
     return -1;
@@ -38,7 +38,7 @@ Py_ssize_t node_length(PyObject* object) {
 
 // Who iterates reads everything that the container itself holds.
 PyObject* node_iter(PyObject* object) {
-  StoreNode* node = store_here(as_store(object));
+  const StoreRef node = store_here(as_store(object));
   if (node == nullptr) return nullptr;
   if (Graph* graph = tracking_graph(node)) {
     const int result =
@@ -49,7 +49,7 @@ PyObject* node_iter(PyObject* object) {
 }
 
 PyObject* node_all(PyObject* object, PyObject*) {
-  StoreNode* node = store_here(as_store(object));
+  const StoreRef node = store_here(as_store(object));
   if (node == nullptr) return nullptr;
   if (Graph* graph = tracking_graph(node); graph != nullptr && track_all(node, *graph) < 0) {
     return nullptr;
@@ -58,17 +58,17 @@ PyObject* node_all(PyObject* object, PyObject*) {
 }
 
 PyObject* node_raw(PyObject* object, PyObject*) {
-  StoreNode* node = store_here(as_store(object));
+  const StoreRef node = store_here(as_store(object));
   return node != nullptr ? Py_NewRef(node->data) : nullptr;
 }
 
 PyObject* node_here(PyObject* object, PyObject*) {
-  StoreNode* node = store_here(as_store(object));
+  const StoreRef node = store_here(as_store(object));
   return node != nullptr ? Py_NewRef(as_object(node)) : nullptr;
 }
 
 PyObject* node_to_write(PyObject* object, PyObject*) {
-  StoreNode* node = store_here_to_write(as_store(object));
+  const StoreRef node = store_here_to_write(as_store(object));
   return node != nullptr ? Py_NewRef(node->data) : nullptr;
 }
 
@@ -104,7 +104,7 @@ PyObject* dict_find(StoreNode* node, PyObject* key) {
 }
 
 PyObject* dict_subscript(PyObject* object, PyObject* key) {
-  StoreNode* node = store_here(as_store(object));
+  const StoreRef node = store_here(as_store(object));
   if (node == nullptr) return nullptr;
   PyObject* value = dict_find(node, key);
   if (value != nullptr) [[likely]]
@@ -114,7 +114,7 @@ PyObject* dict_subscript(PyObject* object, PyObject* key) {
 }
 
 int dict_ass_subscript(PyObject* object, PyObject* key, PyObject* value) {
-  StoreNode* node = store_here_to_write(as_store(object));
+  const StoreRef node = store_here_to_write(as_store(object));
   if (node == nullptr) return -1;
   if (value == nullptr) return dict_delete(node, key);
   PyObject* adopted = adopt(value, node->anchor);
@@ -125,7 +125,7 @@ int dict_ass_subscript(PyObject* object, PyObject* key, PyObject* value) {
 }
 
 int dict_contains(PyObject* object, PyObject* key) {
-  StoreNode* node = store_here(as_store(object));
+  const StoreRef node = store_here(as_store(object));
   if (node == nullptr) return -1;
   const int is_present = PyDict_Contains(node->data, key);
   if (is_present < 0) return -1;
@@ -141,7 +141,7 @@ PyObject* dict_get(PyObject* object, PyObject* const* args, Py_ssize_t count) {
     PyErr_Format(PyExc_TypeError, "get() takes 1 or 2 arguments, not %zd", count);
     return nullptr;
   }
-  StoreNode* node = store_here(as_store(object));
+  const StoreRef node = store_here(as_store(object));
   if (node == nullptr) return nullptr;
   PyObject* value = dict_find(node, args[0]);
   if (value != nullptr) return Py_NewRef(value);
@@ -150,7 +150,7 @@ PyObject* dict_get(PyObject* object, PyObject* const* args, Py_ssize_t count) {
 }
 
 PyObject* dict_clear_method(PyObject* object, PyObject*) {
-  StoreNode* node = store_here_to_write(as_store(object));
+  const StoreRef node = store_here_to_write(as_store(object));
   return node != nullptr ? none_or_error(dict_clear(node)) : nullptr;
 }
 
@@ -190,7 +190,7 @@ PyObject* raise_not_an_index(PyObject* key) {
 }
 
 PyObject* list_subscript(PyObject* object, PyObject* key) {
-  StoreNode* node = store_here(as_store(object));
+  const StoreRef node = store_here(as_store(object));
   if (node == nullptr) return nullptr;
   if (PyIndex_Check(key)) [[likely]] {
     const Py_ssize_t index = PyNumber_AsSsize_t(key, PyExc_IndexError);
@@ -254,7 +254,7 @@ int assign_slice(StoreNode* node, PyObject* slice, PyObject* value) {
 }
 
 int list_ass_subscript(PyObject* object, PyObject* key, PyObject* value) {
-  StoreNode* node = store_here_to_write(as_store(object));
+  const StoreRef node = store_here_to_write(as_store(object));
   if (node == nullptr) return -1;
   if (PyIndex_Check(key)) {
     const Py_ssize_t index = PyNumber_AsSsize_t(key, PyExc_IndexError);
@@ -266,7 +266,7 @@ int list_ass_subscript(PyObject* object, PyObject* key, PyObject* value) {
 }
 
 PyObject* list_item(PyObject* object, Py_ssize_t index) {
-  StoreNode* node = store_here(as_store(object));
+  const StoreRef node = store_here(as_store(object));
   return node != nullptr ? item_at(node, index) : nullptr;
 }
 
@@ -292,7 +292,7 @@ PyObject* insert_at(StoreNode* node, Py_ssize_t index, PyObject* value) {
 }
 
 PyObject* list_append(PyObject* object, PyObject* value) {
-  StoreNode* node = store_here_to_write(as_store(object));
+  const StoreRef node = store_here_to_write(as_store(object));
   return node != nullptr ? insert_at(node, PyList_GET_SIZE(node->data), value) : nullptr;
 }
 
@@ -303,7 +303,7 @@ PyObject* list_insert(PyObject* object, PyObject* const* args, Py_ssize_t count)
   }
   const Py_ssize_t index = PyNumber_AsSsize_t(args[0], nullptr);
   if (index == -1 && PyErr_Occurred()) return nullptr;
-  StoreNode* node = store_here_to_write(as_store(object));
+  const StoreRef node = store_here_to_write(as_store(object));
   return node != nullptr ? insert_at(node, index, args[1]) : nullptr;
 }
 
@@ -317,7 +317,7 @@ PyObject* list_pop(PyObject* object, PyObject* const* args, Py_ssize_t count) {
     index = PyNumber_AsSsize_t(args[0], PyExc_IndexError);
     if (index == -1 && PyErr_Occurred()) return nullptr;
   }
-  StoreNode* node = store_here_to_write(as_store(object));
+  const StoreRef node = store_here_to_write(as_store(object));
   if (node == nullptr) return nullptr;
   const Py_ssize_t size = PyList_GET_SIZE(node->data);
   if (index < 0) index += size;
@@ -338,7 +338,7 @@ PyObject* list_splice_method(PyObject* object, PyObject* args) {
   Py_ssize_t start = 0, stop = 0;
   PyObject* values = nullptr;
   if (!PyArg_ParseTuple(args, "nnO", &start, &stop, &values)) return nullptr;
-  StoreNode* node = store_here_to_write(as_store(object));
+  const StoreRef node = store_here_to_write(as_store(object));
   PyObject* added = node != nullptr ? adopt_all(values, node->anchor) : nullptr;
   if (added == nullptr) return nullptr;
   const Py_ssize_t size = PyList_GET_SIZE(node->data);
@@ -350,21 +350,21 @@ PyObject* list_splice_method(PyObject* object, PyObject* args) {
 }
 
 PyObject* list_reorder_method(PyObject* object, PyObject* list) {
-  StoreNode* node = store_here_to_write(as_store(object));
+  const StoreRef node = store_here_to_write(as_store(object));
   if (node == nullptr) return nullptr;
   if (!PyList_CheckExact(list)) return PyErr_BadArgument(), nullptr;
   return none_or_error(list_reorder(node, list));
 }
 
 PyObject* list_version(PyObject* object, void*) {
-  StoreNode* node = store_here(as_store(object));
+  const StoreRef node = store_here(as_store(object));
   return node != nullptr ? PyLong_FromUnsignedLongLong(node->version) : nullptr;
 }
 
 // _deltas(since): what happened after that version, oldest first; None when that is not known (any
 // more). Asking begins the log.
 PyObject* list_deltas(PyObject* object, PyObject* since) {
-  StoreNode* node = store_here(as_store(object));
+  const StoreRef node = store_here(as_store(object));
   if (node == nullptr) return nullptr;
   const long long version = PyLong_AsLongLong(since);
   if (version == -1 && PyErr_Occurred()) return nullptr;
@@ -398,7 +398,7 @@ PyGetSetDef list_getset[] = {{"_version", &list_version, nullptr, nullptr, nullp
 // --- set
 
 int set_contains(PyObject* object, PyObject* item) {
-  StoreNode* node = store_here(as_store(object));
+  const StoreRef node = store_here(as_store(object));
   if (node == nullptr) return -1;
   const int is_present = PySet_Contains(node->data, item);
   if (is_present < 0) return -1;
@@ -410,17 +410,17 @@ int set_contains(PyObject* object, PyObject* item) {
 }
 
 PyObject* set_add_method(PyObject* object, PyObject* item) {
-  StoreNode* node = store_here_to_write(as_store(object));
+  const StoreRef node = store_here_to_write(as_store(object));
   return node != nullptr ? none_or_error(set_add(node, item)) : nullptr;
 }
 
 PyObject* set_discard_method(PyObject* object, PyObject* item) {
-  StoreNode* node = store_here_to_write(as_store(object));
+  const StoreRef node = store_here_to_write(as_store(object));
   return node != nullptr ? none_or_error(set_discard(node, item)) : nullptr;
 }
 
 PyObject* set_remove_method(PyObject* object, PyObject* item) {
-  StoreNode* node = store_here_to_write(as_store(object));
+  const StoreRef node = store_here_to_write(as_store(object));
   if (node == nullptr) return nullptr;
   const int was_there = set_discard(node, item);
   if (was_there == 0) PyErr_SetObject(PyExc_KeyError, item);

@@ -298,3 +298,38 @@ def test_a_write_while_rendering_is_refused_for_shared_state_too(sessions: list[
             shared.value = 1
         with pytest.raises(lt.LatticeError, match="LT102"):
             shared.update(lambda n: n + 1)
+
+
+def test_a_value_that_ends_while_its_successor_is_published_may_add_sessions(
+    sessions: list[Any],
+) -> None:
+    more: list[Any] = []
+    seen: list[int] = []
+
+    class Value:
+        def __init__(self, number: int) -> None:
+            self.number = number
+
+        def __del__(self) -> None:
+            for _ in range(8):  # enough for the list of the value's readers to move
+                more.append(_core.SessionState())
+                with more[-1].enter():
+                    seen.append(getattr(shared.value, "number", 0))
+
+    shared = lt.signal(Value(0), scope="app")
+    last = lt.signal(0, scope="app")
+    first, second = sessions
+    with second.enter():
+        assert shared.value.number == 0  # and hears of all others only later
+        with first.enter():
+            for number in range(1, 4):
+                shared.value = Value(number)
+                last.update(lambda n: n + 1)  # the actor has published it
+    wait_until(second, lambda: shared.value.number == 3)
+    wait_until(first, lambda: shared.value.number == 3)
+    assert len(seen) >= 8
+    for session in more:
+        session.dispose()
+    with second.enter():
+        shared.value = 0  # nothing but numbers from here on
+        last.update(lambda n: n + 1)

@@ -21,7 +21,7 @@ namespace reactive {
 
 class EffectQueue {
  public:
-  // `path`: where the memos stand that lead to it (Graph::paths_), 0: unknown.
+  // `path`: where the memos stand that lead to it (Plans::rows), 0: unknown.
   struct Entry {
     Index effect;  // 0: there is none
     uint32_t path;

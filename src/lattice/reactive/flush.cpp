@@ -53,8 +53,8 @@ inline bool Graph::is_stale_here(Computation* memo) noexcept {
 // one before it, so that asking the effect (check_dirty) would come to the same in the same order.
 // Nothing must run before; afterwards the effect's flags tell.
 inline void Graph::run_row(uint32_t path, Index effect) noexcept {
-  const Rows& rows = path & kOfPlan ? plans_.rows : rows_;
-  uint32_t step = path & ~kOfPlan;
+  const Rows& rows = plans_.rows;
+  uint32_t step = path;
   bool is_dirty = false;  // the one before has changed, which its flags need not tell
   for (Index index = rows[step]; index != 0;) {
     Computation* memo = computation_at(index);
@@ -145,7 +145,6 @@ void Graph::run_queue() {
       run_effect(entry);
     }
   }
-  if (queue_.empty()) rows_.clear();
   if (!written_.empty()) commit_written();
   if (!unwatched_.empty()) drain_unwatched();
 }

@@ -413,8 +413,8 @@ class Graph {
   // mark.cpp
   template <bool kAtOnce>
   void mark(Node* source) noexcept;
-  void mark_below(Link* link, struct RowWriter& to) noexcept;
-  void mark_inner(Index first) noexcept;
+  template <Flags kMore>
+  void mark_below(Index first) noexcept;
   bool plan_steps(Node* source);
   void make_plan(Node* source, Plan& plan) noexcept;
   template <bool kAtOnce>
@@ -489,7 +489,6 @@ class Graph {
   WalkStack<Link*> propagate_stack_;
   WalkStack<Step> check_stack_;
   EffectQueue queue_;
-  Rows rows_;  // of the effects in the queue
   Plans plans_;
   uint64_t topology_ = 1;  // grows with every link made or dropped
   Arena arena_;

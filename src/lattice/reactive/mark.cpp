@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: MIT
 // Marking: a write tells everything downstream that it may be stale, and queues effects.
 //
-// While it walks, marking notes for each effect the memos that lead to it (its row, see plan.hpp);
-// bringing those up to date in that order replaces the walk back from the effect. Where the links
-// of the graph have not changed for some writes of a source, the walk itself is noted, as a plan:
-// the next writes mark by one pass over an array. Neither changes what runs, or in which order.
+// Where the links of the graph have not changed for some writes of a source, the walk is noted, as
+// a plan: the next writes mark by one pass over an array. With it goes, for each effect, the row of
+// memos that lead to it; bringing those up to date in order replaces the walk back from the effect.
+// Neither changes what runs, or in which order.
 #include <unordered_set>
 #include <vector>
 
@@ -40,40 +40,11 @@ Flags Graph::mark_again(const Link* link, Computation* sub) noexcept {
   return flags & kMutable;
 }
 
-// Its only source is what the link leads to.
-[[gnu::always_inline]] inline bool is_only_link(const Link* link, const Computation* sub) noexcept {
-  return link->next_dep == 0 && link == first_link_of(const_cast<Computation*>(sub));
-}
-
-// The row that marking is about to finish.
-struct RowWriter {
-  explicit RowWriter(Rows& into) noexcept : rows(into), row(into.begin()), end(row) {}
-  void restart() noexcept { end = row; }
-  void add(Index memo) {
-    if (end == rows.limit()) [[unlikely]]
-      end = rows.grow(row, end);
-    *end++ = memo;
-  }
-  // Ends it, for an effect; 0: there is none.
-  uint32_t take() {
-    if (end == row) return 0;
-    add(0);
-    const uint32_t path = rows.finish(row, end);
-    row = end;
-    return path;
-  }
-
-  Rows& rows;
-  Index* row;
-  Index* end;
-};
-
 // Marks everything downstream Pending and queues effects, in subscription order, depth first.
 // kAtOnce: the source has its new value already, so direct subscribers become Dirty.
 // REQUIRES: nothing runs.
 template <bool kAtOnce>
 void Graph::mark(Node* source) noexcept {
-  RowWriter writer(rows_);
   for (Index index = source->subs; index != 0;) {
     Link* link = at<Link>(index);
     Computation* sub = subscriber_of(link);
@@ -89,62 +60,23 @@ void Graph::mark(Node* source) noexcept {
     if (flags & kWatching) {
       notify(sub);
     } else if ((flags & kMutable) && sub->subs != 0) {
-      writer.restart();
-      if (is_only_link(link, sub)) writer.add(link->sub);
-      mark_below(at<Link>(sub->subs), writer);
+      mark_below<0>(sub->subs);
     }
     index = link->next_sub;
   }
 }
 
-[[gnu::always_inline]] inline void Graph::mark_below(Link* link, RowWriter& to) noexcept {
-  RowWriter writer = to;  // in registers
-  Link** top = propagate_stack_.top();
-  for (;;) {
-    Computation* sub = subscriber_of(link);
-    Flags flags = sub->flags;
-    if (!(flags & kMarked)) [[likely]] {
-      sub->flags = flags | kPending;
-    } else {
-      flags = mark_again(link, sub);
-    }
-    const Index sibling = link->next_sub;
-    if (flags & kMutable) {
-      if (const Index below = sub->subs; below != 0) {
-        if (sibling != 0) top = propagate_stack_.push(top, at<Link>(sibling));
-        if (is_only_link(link, sub)) {
-          writer.add(link->sub);
-        } else {
-          writer.restart();
-        }
-        link = at<Link>(below);
-        continue;
-      }
-    } else if (flags & kWatching) {
-      notify(sub, link == first_link_of(sub) ? writer.take() : 0);
-    }
-    writer.restart();
-    if (sibling != 0) {
-      link = at<Link>(sibling);
-    } else if (top != propagate_stack_.top()) {
-      link = *--top;
-    } else {
-      break;
-    }
-  }
-  to.row = writer.row;
-  to.end = writer.end;
-}
-
-// The same for a write that a running function makes: what it marks may have to be marked again.
-void Graph::mark_inner(Index first) noexcept {
+// kMore: kRecursed for a write that a running function makes, since what it marks may have to be
+// marked again.
+template <Flags kMore>
+void Graph::mark_below(Index first) noexcept {
   Link** top = propagate_stack_.top();
   Link* link = at<Link>(first);
   for (;;) {
     Computation* sub = subscriber_of(link);
     Flags flags = sub->flags;
-    if (!(flags & kMarked)) {
-      sub->flags = flags | kPending | kRecursed;
+    if (!(flags & kMarked)) [[likely]] {
+      sub->flags = flags | kPending | kMore;
     } else {
       flags = mark_again(link, sub);
     }
@@ -170,6 +102,34 @@ void Graph::mark_inner(Index first) noexcept {
 
 // --- plans
 
+// Its only source is what the link leads to.
+[[gnu::always_inline]] inline bool is_only_link(const Link* link, const Computation* sub) noexcept {
+  return link->next_dep == 0 && link == first_link_of(const_cast<Computation*>(sub));
+}
+
+// The row that is about to be finished.
+struct RowWriter {
+  explicit RowWriter(Rows& into) noexcept : rows(into), row(into.begin()), end(row) {}
+  void restart() noexcept { end = row; }
+  void add(Index memo) {
+    if (end == rows.limit()) [[unlikely]]
+      end = rows.grow(row, end);
+    *end++ = memo;
+  }
+  // Ends it, for an effect; 0: there is none.
+  uint32_t take() {
+    if (end == row) return 0;
+    add(0);
+    const uint32_t path = rows.finish(row, end);
+    row = end;
+    return path;
+  }
+
+  Rows& rows;
+  Index* row;
+  Index* end;
+};
+
 // Walks as mark() would if nothing were marked, and notes the steps. False: too many.
 bool Graph::plan_steps(Node* source) {
   std::unordered_set<Index> seen;
@@ -186,8 +146,7 @@ bool Graph::plan_steps(Node* source) {
       if (is_new || is_direct) {
         const bool ends_row = !is_memo && !is_direct && link == first_link_of(sub);
         const uint32_t path = ends_row ? writer.take() : 0;
-        plans_.steps.push_back(
-            {link->sub | (is_direct ? kOwnerBit : 0), path != 0 ? path | kOfPlan : 0});
+        plans_.steps.push_back({link->sub | (is_direct ? kOwnerBit : 0), path});
         if (plans_.is_full()) return false;
       }
       if (!is_direct && link->next_sub != 0) siblings.push_back(at<Link>(link->next_sub));
@@ -303,7 +262,7 @@ void Graph::changed_later(Node* source) noexcept {
   const bool inner = frame_.running != 0;
   if (inner) {
     written_.push_back(handle_of(source));
-    if (source->subs != 0) mark_inner(source->subs);
+    if (source->subs != 0) mark_below<kRecursed>(source->subs);
   } else {
     mark_all<false>(source);
   }

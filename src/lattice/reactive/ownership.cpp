@@ -101,7 +101,6 @@ Index Graph::living_owner(Index owner) const noexcept {
 void Graph::mark_disposed(Node* node) noexcept {
   node->flags |= kDisposed;
   if ((node->flags & (kMutable | kComputation)) == (kMutable | kComputation)) {
-    rows_.forget();
     if (plans_.rows.forget()) ++topology_;
   }
   if (++node->generation == 0) node->generation = 1;

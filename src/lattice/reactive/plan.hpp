@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// What marking notes down (mark.cpp): rows of memos that lead to effects, and plans.
+// What marking notes down (mark.cpp): plans, and in them rows of memos that lead to effects.
 //
 // A row: the memos on the way to a queued effect, sources first, as far as each has only the one
 // before it as its source. A plan: the steps of one marking, valid while no link of the graph has
@@ -49,8 +49,6 @@ class Rows {
   uint32_t finished_ = 1;
   uint32_t known_ = 1;  // rows before it are empty already
 };
-// In the path of a row that belongs to a plan.
-inline constexpr uint32_t kOfPlan = uint32_t{1} << 31;
 
 struct PlanStep {
   Index node;  // kOwnerBit: reads the source itself

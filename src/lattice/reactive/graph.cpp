@@ -323,9 +323,9 @@ inline void Graph::refresh(Computation* memo) noexcept {
   end_walk();
 }
 
-// An effect has written what it has read, itself or through memos, or something that it created
-// has. That is no reason to run again: its sources are brought up to date, and it counts as having
-// seen them so. What is written next is compared with that.
+// An effect has written what it has read, or something that it created has. That is no reason to
+// run again: its sources are brought up to date, and it counts as having seen them so. What is
+// written next is compared with that.
 [[gnu::noinline]] void Graph::accept_own_writes(Computation* effect, Flags queued_before) noexcept {
   if ((effect->flags & kQueued) != queued_before) return;  // it has been scheduled: it runs again
   begin_walk();
@@ -337,11 +337,8 @@ inline void Graph::refresh(Computation* memo) noexcept {
     Node* source = at<Node>(link->dep);
     if (!(source->flags & (kDirty | kPending)) || (source->flags & (kRunning | kChecking)))
       continue;
-    if (source->flags & kComputation) {
-      refresh(static_cast<Computation*>(source));
-    } else if (commit(source)) {
-      promote(source);
-    }
+    // A memo in between is left as it is: it has not changed until somebody reads it.
+    if (!(source->flags & kComputation) && commit(source)) promote(source);
   }
   --batch_depth_;
   Flags over = kRecursed | kPending;

@@ -218,8 +218,10 @@ def test_180_an_effect_resets_a_signal_through_a_memo() -> None:
     assert reset.runs == 1
     flag.value = True
     assert (flag.value, reset.runs) == (False, 2)
-    # What it wrote is what the memo holds now, so that the same write once more is a change.
+    # The memo is as it was: nobody has read it since, and the same write once more is no change.
     flag.value = True
+    assert (flag.value, reset.runs) == (True, 2)
+    flag.value = False
     assert (flag.value, reset.runs) == (False, 3)
     flag.value = True
     assert (flag.value, reset.runs) == (False, 4)

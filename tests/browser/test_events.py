@@ -249,17 +249,22 @@ def test_one_handler_is_one_frame(serve, open_page, settle):
     assert after["ops"] - before["ops"] == 3
 
 
-def test_an_async_handler_is_refused_in_words(serve, open_page):
+def test_an_async_handler_updates_the_page_at_each_await(serve, open_page):
     server = serve("""
+        import asyncio
         @lt.component
         def main():
-            async def later(): pass
-            return ui.main(ui.p("text"), ui.button("go", on_click=later))
+            text = lt.signal("text")
+            async def later():
+                text.value = "waiting"
+                await asyncio.sleep(0.2)
+                text.value = "done"
+            return ui.main(ui.p(text), ui.button("go", on_click=later))
     """)
-    page = open_page(server, connected=False)
-    if not page.get_by_role("alert").count():
-        page.get_by_role("button", name="go").click()
-    expect(page.get_by_role("alert")).to_contain_text("async")
+    page = open_page(server)
+    page.get_by_role("button", name="go").click()
+    expect(page.locator("p")).to_have_text("waiting")
+    expect(page.locator("p")).to_have_text("done")
 
 
 def test_events_bubble_from_the_inside_out(serve, open_page):

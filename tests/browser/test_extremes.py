@@ -85,7 +85,7 @@ def main():
         "m.value = n.value + 1; n.value = m.value",
     ],
 )
-def test_an_effect_that_feeds_itself_is_stopped(serve, open_page, effect):
+def test_an_effect_that_writes_what_it_reads_ends(serve, open_page, effect):
     server = serve(
         COUNTER
         + f"""
@@ -96,6 +96,34 @@ def part():
     def spin():
         n.value
         {effect}
+    return ui.p(n)
+@lt.component
+def main():
+    on = lt.signal(False)
+    return ui.main(counter(), ui.Show(on, part), ui.button("start", on_click=turn(on)))
+"""
+    )
+    page = open_page(server)
+    page.get_by_role("button", name="start").click()
+    expect(page.get_by_role("paragraph")).to_have_text("1")  # its own write does not run it again
+    page.get_by_role("button", name="+1").click()
+    expect(page.locator("#count")).to_have_text("1")
+    serves_on(server, open_page)
+
+
+def test_effects_that_feed_each_other_are_stopped(serve, open_page):
+    server = serve(
+        COUNTER
+        + """
+@lt.component
+def part():
+    n, m = lt.signal(0), lt.signal(0)
+    @lt.effect
+    def there():
+        m.value = n.value + 1
+    @lt.effect
+    def back():
+        n.value = m.value + 1
     return ui.p(n)
 @lt.component
 def main():

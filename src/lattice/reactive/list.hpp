@@ -92,6 +92,7 @@ class List {
   void set(size_t index, T item) const {
     require(index < size_now(), "set", index, size_now());
     if (untracked([&] { return DefaultEqual{}(state_->content.items()[index], item); })) return;
+    require(index < size_now(), "set", index, size_now());  // comparing may have shortened the list
     change([&](Content& content) { content.set(index, std::move(item)); });
   }
   template <class F>

@@ -187,13 +187,8 @@ std::string locate() {
   return where == "?" ? "" : where;
 }
 
-}  // namespace
-
-void describe_node(const Graph& graph, const Node* node, Ask ask, Facts& facts) {
-  GilScope gil;
-  NodeObject* self = gil ? object_of(const_cast<Node*>(node)) : nullptr;
-  if (self == nullptr) return;
-  SavedError saved;
+void describe_object(const Graph& graph, const Node* node, NodeObject* self, Ask ask,
+                     Facts& facts) {
   if (ask == Ask::Label) {
     facts.name = display_name(self);
     facts.site = site_of(self);
@@ -207,7 +202,22 @@ void describe_node(const Graph& graph, const Node* node, Ask ask, Facts& facts) 
   }
   PyObject* value = self->kind == NodeKind::Signal ? signal_latest(self) : self->value;
   if (value == nullptr) return;
+  Py_INCREF(value);  // its repr may replace it
   facts.value = value_text(const_cast<Graph&>(graph), value, ask == Ask::FullValue);
+  discard(value);
+}
+
+}  // namespace
+
+void describe_node(const Graph& graph, const Node* node, Ask ask, Facts& facts) {
+  GilScope gil;
+  NodeObject* self = gil ? object_of(const_cast<Node*>(node)) : nullptr;
+  if (self == nullptr) return;
+  SavedError saved;
+  // Finding a name runs Python, and with it the collector, whose garbage this may be.
+  Py_INCREF(as_object(self));
+  describe_object(graph, node, self, ask, facts);
+  discard(as_object(self));
 }
 
 namespace {
@@ -220,6 +230,7 @@ void record(bool on, size_t events_max) {
   inspect::record_all(options);
   // This thread's nodes at once, so that the first write knows the value before.
   inspect::record(Runtime::current(), options);
+  settle_trash();
 }
 
 bool is_node(PyObject* object) noexcept {
@@ -253,6 +264,7 @@ std::string explain(nb::handle object) {
                                                inspect::Kind::Effect};
     explanation.kind = kKinds[static_cast<size_t>(self->kind)];
   }
+  settle_trash();
   return explanation.json();
 }
 

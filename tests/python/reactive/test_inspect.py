@@ -416,3 +416,26 @@ def test_nodes_that_the_package_makes_are_told_of_by_the_users_names_and_places(
     made_by_linked = [node.site for node in lt.graph(shown) if node.name == "page"]
     assert len(made_by_linked) == 3
     assert all(re.fullmatch(r"test_inspect\.py:\d+", site) for site in made_by_linked)
+
+
+def test_naming_a_node_may_collect_what_is_being_named() -> None:
+    # Under the debug allocator freed memory is overwritten, so that a use of it shows.
+    code = """
+import gc, lattice as lt
+gc.disable()
+for _ in range(200):
+    garbage = lt.store({"a": 1})
+    cycle = [garbage]
+    cycle.append(cycle)
+del garbage, cycle
+gc.enable(); gc.set_threshold(1, 1, 1)
+lt.inspect()
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        env={**os.environ, "PYTHONMALLOC": "debug"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.returncode, done.stderr) == (0, "")

@@ -24,8 +24,11 @@ def actor() -> Iterator[None]:
 
 
 @pytest.fixture
-def sessions(actor: None, sessions: list[_core.SessionState]) -> list[_core.SessionState]:
-    return sessions
+def sessions(actor: None) -> Iterator[list[_core.SessionState]]:
+    pair = [_core.SessionState(), _core.SessionState()]
+    yield pair
+    for session in pair:
+        session.dispose()
 
 
 def wait_until(session: Any, condition: Callable[[], bool]) -> None:
@@ -321,10 +324,18 @@ def test_a_value_that_ends_while_its_successor_is_published_may_add_sessions(
     first, second = sessions
     with second.enter():
         assert shared.value.number == 0  # and hears of all others only later
+    with first.enter():
+        assert shared.value.number == 0
+    third = _core.SessionState()
+    with third.enter():
+        assert shared.value.number == 0
+    with second.enter():
         with first.enter():
             for number in range(1, 4):
                 shared.value = Value(number)
                 last.update(lambda n: n + 1)  # the actor has published it
+                if number == 1:  # one that has ended stands behind those of the living
+                    third.dispose()
     wait_until(second, lambda: shared.value.number == 3)
     wait_until(first, lambda: shared.value.number == 3)
     assert len(seen) >= 8

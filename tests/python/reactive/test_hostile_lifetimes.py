@@ -122,8 +122,11 @@ def test_a_field_that_replaces_the_tuple_in_which_it_is_compared() -> None:
     assert level.value[1].number == 2
 
 
+@pytest.mark.parametrize("through_memo", [False, True])
 @pytest.mark.parametrize("equals", [None, "==", lambda a, b: a == b])
-def test_an_equality_that_disposes_a_signal_when_it_is_committed(equals: Any) -> None:
+def test_an_equality_that_disposes_a_signal_when_it_is_committed(
+    equals: Any, through_memo: bool
+) -> None:
     asked: list[int] = []
 
     @dataclasses.dataclass(frozen=True)
@@ -146,7 +149,8 @@ def test_an_equality_that_disposes_a_signal_when_it_is_committed(equals: Any) ->
 
     def read() -> None:
         try:
-            reader()
+            if through_memo:
+                reader()
             level.value  # noqa: B018
         except lt.DisposedError as error:
             errors.append(error)

@@ -247,9 +247,6 @@ class Graph {
 
   // --- creation and disposal
   Node* create(uint16_t type, Flags flags);
-  Computation* create_computation(uint16_t type, Flags flags) {
-    return static_cast<Computation*>(create(type, flags));
-  }
   void dispose(Node* node) noexcept;
   // Takes back a create() whose node could not be filled in.
   void abandon(Node* node) noexcept;

@@ -107,58 +107,35 @@ void Graph::mark_below(Index first) noexcept {
   return link->next_dep == 0 && link == first_link_of(const_cast<Computation*>(sub));
 }
 
-// The row that is about to be finished.
-struct RowWriter {
-  explicit RowWriter(Rows& into) noexcept : rows(into), row(into.begin()), end(row) {}
-  void restart() noexcept { end = row; }
-  void add(Index memo) {
-    if (end == rows.limit()) [[unlikely]]
-      end = rows.grow(row, end);
-    *end++ = memo;
-  }
-  // Ends it, for an effect; 0: there is none.
-  uint32_t take() {
-    if (end == row) return 0;
-    add(0);
-    const uint32_t path = rows.finish(row, end);
-    row = end;
-    return path;
-  }
-
-  Rows& rows;
-  Index* row;
-  Index* end;
-};
-
 // Walks as mark() would if nothing were marked, and notes the steps. False: too many.
 bool Graph::plan_steps(Node* source) {
   std::unordered_set<Index> seen;
   std::vector<const Link*> siblings;
-  RowWriter writer(plans_.rows);
+  Rows& rows = plans_.rows;
   for (Index index = source->subs; index != 0; index = at<Link>(index)->next_sub) {
     const Link* link = at<Link>(index);
     bool is_direct = true;
-    writer.restart();
+    rows.restart();
     for (;;) {
       Computation* sub = subscriber_of(link);
       const bool is_new = seen.insert(link->sub).second;
       const bool is_memo = (sub->flags & kMutable) != 0;
       if (is_new || is_direct) {
         const bool ends_row = !is_memo && !is_direct && link == first_link_of(sub);
-        const uint32_t path = ends_row ? writer.take() : 0;
+        const uint32_t path = ends_row ? rows.finish() : 0;
         plans_.steps.push_back({link->sub | (is_direct ? kOwnerBit : 0), path});
         if (plans_.is_full()) return false;
       }
       if (!is_direct && link->next_sub != 0) siblings.push_back(at<Link>(link->next_sub));
       if (is_new && is_memo && sub->subs != 0) {
         if (is_only_link(link, sub)) {
-          writer.add(link->sub);
+          rows.add(link->sub);
         } else {
-          writer.restart();
+          rows.restart();
         }
         link = at<Link>(sub->subs);
       } else {
-        writer.restart();
+        rows.restart();
         if (siblings.empty()) break;
         link = siblings.back();
         siblings.pop_back();

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "lattice/reactive/plan.hpp"
 
+#include <algorithm>
 #include <cstdlib>
 #include <string_view>
 
@@ -16,21 +17,23 @@ bool plans_enabled() noexcept {
 }
 }  // namespace
 
-Index* Rows::grow(Index*& row, Index* end) {
-  const auto at_row = row - entries_.get();
-  const auto size = end - entries_.get();
-  const uint32_t capacity = capacity_ * 2;
-  auto entries = std::make_unique<Index[]>(capacity);
-  std::copy_n(entries_.get(), size, entries.get());
-  entries_ = std::move(entries);
-  capacity_ = capacity;
-  row = entries_.get() + at_row;
-  return entries_.get() + size;
+uint32_t Rows::finish() {
+  if (entries_.size() == finished_) return 0;
+  const auto path = static_cast<uint32_t>(finished_);
+  entries_.push_back(0);
+  finished_ = entries_.size();
+  return path;
+}
+
+void Rows::clear() noexcept {
+  entries_.resize(1);
+  finished_ = forgotten_ = 1;
 }
 
 void Rows::empty_rows() noexcept {
-  std::fill(entries_.get() + known_, entries_.get() + finished_, 0);
-  known_ = finished_;
+  std::fill(entries_.begin() + static_cast<ptrdiff_t>(forgotten_),
+            entries_.begin() + static_cast<ptrdiff_t>(finished_), Index{0});
+  forgotten_ = finished_;
 }
 
 Plans::Plans() : enabled(plans_enabled()) {}

@@ -7,9 +7,8 @@
 // plan ends with the topology that it was made in.
 #pragma once
 
-#include <algorithm>
+#include <cstddef>
 #include <cstdint>
-#include <memory>
 #include <vector>
 
 #include "lattice/reactive/arena.hpp"
@@ -21,20 +20,17 @@ class Rows {
  public:
   Index operator[](uint32_t step) const noexcept { return entries_[step]; }
 
-  // Writing a row: from begin(), at most to limit(); grow() moves it and returns the new end.
-  Index* begin() noexcept { return entries_.get() + finished_; }
-  Index* limit() const noexcept { return entries_.get() + capacity_; }
-  Index* grow(Index*& row, Index* end);
-  uint32_t finish(const Index* row, const Index* end) noexcept {
-    finished_ = static_cast<uint32_t>(end - entries_.get());
-    return static_cast<uint32_t>(row - entries_.get());
-  }
+  // The row that is being written: what stands after the last finished one.
+  void add(Index memo) { entries_.push_back(memo); }
+  void restart() noexcept { entries_.resize(finished_); }
+  // Ends it, for an effect. Returns its path.
+  uint32_t finish();
 
-  void clear() noexcept { finished_ = known_ = 1; }
-  // A memo may be among them that goes away: what is finished leads nowhere from now on.
-  // Returns whether there was any.
+  void clear() noexcept;
+  // A memo may be among them that goes away: they lead nowhere from now on. Returns whether there
+  // was any.
   bool forget() noexcept {
-    if (known_ == finished_) [[likely]]
+    if (forgotten_ == finished_) [[likely]]
       return false;
     empty_rows();
     return true;
@@ -43,11 +39,9 @@ class Rows {
  private:
   void empty_rows() noexcept;
 
-  static constexpr uint32_t kCapacityFirst = 16;
-  std::unique_ptr<Index[]> entries_ = std::make_unique<Index[]>(kCapacityFirst);
-  uint32_t capacity_ = kCapacityFirst;
-  uint32_t finished_ = 1;
-  uint32_t known_ = 1;  // rows before it are empty already
+  std::vector<Index> entries_ = {0};
+  size_t finished_ = 1;
+  size_t forgotten_ = 1;  // rows before it are empty already
 };
 
 struct PlanStep {

@@ -163,6 +163,7 @@ setup_compiler() {
   boost_ok || need_boost
   header_ok openssl/ssl.h || need libssl-dev
   header_ok fmt/core.h || need libfmt-dev
+  header_ok asmjit/asmjit.h || need libasmjit-dev
   find_python >/dev/null || need python3 python3-venv python3-dev
   node_at_least 18 || need nodejs npm
   install_missing
@@ -173,6 +174,8 @@ setup_compiler() {
 
 setup_test_tools() {
   header_ok gtest/gtest.h || need libgtest-dev
+  header_ok mpfr.h || need libmpfr-dev
+  header_ok sleef.h || need libsleef-dev
   clang_tool clang-format >/dev/null || ! apt_offers clang-format-19 || need clang-format-19
   clang_tool clang-tidy >/dev/null || ! apt_offers clang-tidy-19 || need clang-tidy-19
   install_missing

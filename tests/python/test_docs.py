@@ -104,6 +104,14 @@ def test_stores_prints_what_its_comments_say() -> None:
     assert found[1:] == [[]] * (len(found) - 1)  # these assert
 
 
+def test_the_code_of_the_page_of_stores_runs_and_holds() -> None:
+    blocks = blocks_of("docs/reactive/stores.md")
+    assert len(blocks) >= 6
+    names: dict[str, Any] = {}
+    printed_lines = [line for block in blocks for line in lines_printed(block, names)]
+    assert printed_lines == ["first: milk", "first: oat milk"]
+
+
 def test_diagnostics_prints_what_its_comments_say(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -385,3 +385,60 @@ def test_errors_are_lattice_errors() -> None:
         assert issubclass(error, lt.LatticeError)
         assert error.__module__ == "lattice"
     assert lt.LatticeError.__bases__ == (Exception,)
+
+
+# --- mutate
+
+
+def test_mutate_tells_once_whatever_the_equality_says():
+    for equals in ("auto", "is", "==", "never"):
+        s = lt.signal({"a": 1}, equals=equals)
+        seen: list[int] = []
+        e = lt.effect(lambda s=s, seen=seen: seen.append(len(s.value)))
+        with s.mutate() as value:
+            value["b"] = 2
+            value["c"] = 3
+        assert seen == [1, 3]
+        with lt.batch(), s.mutate() as value:
+            value.clear()
+            assert seen == [1, 3]
+        assert seen == [1, 3, 0]
+        e.dispose()
+
+
+def test_mutate_tells_of_objects_that_are_compared_by_identity():
+    class Model:
+        weight = 1
+
+    s = lt.signal(Model())
+    doubled = lt.memo(lambda: s.value.weight * 2)
+    assert doubled() == 2
+    with lt.batch():
+        with s.mutate() as model:
+            model.weight = 5
+        assert doubled() == 10
+    with s.mutate() as model:
+        model.weight = 6
+    assert doubled() == 12
+
+
+def test_mutate_tells_also_when_its_block_raises():
+    s = lt.signal([1])
+    seen: list[list[int]] = []
+    lt.effect(lambda: seen.append(list(s.value)))
+    with pytest.raises(RuntimeError, match="half way"), s.mutate() as value:
+        value.append(2)
+        raise RuntimeError("half way")
+    assert seen == [[1], [1, 2]]
+
+
+def test_mutate_refuses_what_signals_refuse():
+    s = lt.signal([1], name="s")
+    with pytest.raises(lt.LatticeError, match="LT102"), _core.rendering("page"), s.mutate():
+        pass
+    block = s.mutate()
+    with block, pytest.raises(lt.LatticeError, match="in use"):
+        block.__enter__()
+    s.dispose()
+    with pytest.raises(lt.DisposedError), s.mutate():
+        pass

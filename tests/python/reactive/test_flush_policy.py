@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import threading
 import time
 
@@ -12,15 +11,7 @@ import pytest
 
 import lattice as lt
 from lattice import _core
-
-
-@contextlib.contextmanager
-def deferred():
-    lt.flush_policy("asyncio")
-    try:
-        yield
-    finally:
-        lt.flush_policy("sync")
+from waiting import deferred
 
 
 async def test_effects_run_once_after_the_callback_that_wrote():

@@ -4,9 +4,10 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import lattice as lt
 
@@ -24,6 +25,16 @@ async def become(condition: Callable[[], bool], seconds: float = 0.001) -> None:
     async with asyncio.timeout(PATIENCE):
         while not condition():
             await asyncio.sleep(seconds)
+
+
+@contextlib.contextmanager
+def deferred() -> Iterator[None]:
+    """Effects wait for the end of the loop's callback, or for a flush."""
+    lt.flush_policy("asyncio")
+    try:
+        yield
+    finally:
+        lt.flush_policy("sync")
 
 
 def run_threads(*functions: Callable[[], object]) -> None:

@@ -9,27 +9,14 @@ once. `isPending(a)` is `a.loading`, `latest(a)` is `a.latest`, `resolve(a)` is 
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 
 import lattice as lt
-from waiting import turns
-
-
-class Answers:
-    """Calls that wait until the test answers them."""
-
-    def __init__(self) -> None:
-        self.waiting: list[asyncio.Future[Any]] = []
-
-    async def __call__(self) -> Any:
-        self.waiting.append(asyncio.get_running_loop().create_future())
-        return await self.waiting[-1]
-
-    async def give(self, value: Any) -> None:
-        self.waiting[-1].set_result(value)
-        await turns()
+from answers import Source
+from waiting import deferred, turns
 
 
 def times_ten(x: lt.Signal[int]) -> lt.AsyncMemo[int]:
@@ -39,6 +26,16 @@ def times_ten(x: lt.Signal[int]) -> lt.AsyncMemo[int]:
         return value * 10
 
     return lt.async_memo(compute, name="times_ten")
+
+
+def answered(x: lt.Signal[int], source: Source) -> lt.AsyncMemo[Any]:
+    """Loads for each value of x, until the test answers."""
+
+    async def load() -> Any:
+        x.value  # noqa: B018
+        return await source()
+
+    return lt.async_memo(load, name="answered")
 
 
 async def test_a_value_that_is_not_there_raises_outside_of_effects_too() -> None:
@@ -100,19 +97,11 @@ async def test_two_that_are_read_together_wait_together() -> None:
 
 async def test_what_depends_on_two_has_its_value_when_both_have_settled() -> None:
     """async compute: "keeps shared downstream pending after one async source settles unchanged"."""
-    first, second = Answers(), Answers()
+    first, second = Source(), Source()
     trigger, tick = lt.signal(0), lt.signal(0)
 
-    @lt.async_memo
-    async def a() -> Any:
-        trigger.value  # noqa: B018
-        return await first()
-
-    @lt.async_memo
-    async def b() -> Any:
-        trigger.value  # noqa: B018
-        return await second()
-
+    a = answered(trigger, first)
+    b = answered(trigger, second)
     shared = lt.memo(lambda: a.value + b.value)
     middle = lt.memo(lambda: shared() * 2)
     pending = lt.memo(lambda: a.loading | b.loading)
@@ -127,17 +116,17 @@ async def test_what_depends_on_two_has_its_value_when_both_have_settled() -> Non
             values.append(middle())
 
     await turns()
-    await first.give(1)
+    await first.answer(1)
     assert values == []
-    await second.give(1)
+    await second.answer(1)
     assert values == [4]
     trigger.value = 1
     await turns()
-    await first.give(1)
+    await first.answer(1)
     assert values == [4]
     tick.value = 1
     assert values == [4]
-    await second.give(3)
+    await second.answer(3)
     assert values == [4, 8]
     assert states == [True, False, True, False]
 
@@ -461,52 +450,40 @@ async def test_latest_read_in_a_memo() -> None:
     assert values == [None, 10, 20]
 
 
-async def test_loading_and_value_change_together() -> None:
-    """isPending and latest: "single async - [isPending(x), x()] pairs update atomically"."""
-    x, answers, pairs = lt.signal(1), Answers(), []
-
-    @lt.async_memo
-    async def a() -> Any:
-        x.value  # noqa: B018
-        return await answers()
-
-    lt.effect(lambda: pairs.append((a.loading, a.value)))
+async def load_ten_and_twenty(
+    look: Callable[[lt.AsyncMemo[Any]], tuple[bool, Any]],
+) -> list[tuple[bool, Any]]:
+    """What an effect sees with `look` while an async memo gets 10, and then 20."""
+    x, source, seen = lt.signal(1), Source(), []
+    a = answered(x, source)
+    lt.effect(lambda: seen.append(look(a)))
     await turns()
-    await answers.give(10)
+    await source.answer(10)
     x.value = 2
     await turns()
-    await answers.give(20)
+    await source.answer(20)
+    return seen
+
+
+async def test_loading_and_value_change_together() -> None:
+    """isPending and latest: "single async - [isPending(x), x()] pairs update atomically"."""
+    pairs = await load_ten_and_twenty(lambda a: (a.loading, a.value))
     assert pairs == [(False, 10), (True, 10), (False, 20)]
 
 
 async def test_loading_and_latest_change_together() -> None:
     """isPending and latest: "single async - [isPending(() => latest(x)), latest(x)] pairs update
     atomically"."""
-    x, answers, pairs = lt.signal(1), Answers(), []
-
-    @lt.async_memo
-    async def a() -> Any:
-        x.value  # noqa: B018
-        return await answers()
-
-    lt.effect(lambda: pairs.append((a.loading, a.latest)))
-    await turns()
-    await answers.give(10)
-    x.value = 2
-    await turns()
-    await answers.give(20)
+    pairs = await load_ten_and_twenty(lambda a: (a.loading, a.latest))
     assert pairs == [(True, None), (False, 10), (True, 10), (False, 20)]
 
 
 async def test_each_link_of_a_chain_changes_by_itself() -> None:
     """isPending and latest: "chained async - [isPending(() => latest(x)), latest(x)] pairs track
     each node's own resolution"."""
-    x, first, second = lt.signal(1), Answers(), Answers()
+    x, first, second = lt.signal(1), Source(), Source()
 
-    @lt.async_memo
-    async def a() -> Any:
-        x.value  # noqa: B018
-        return await first()
+    a = answered(x, first)
 
     @lt.async_memo
     async def b() -> Any:
@@ -517,29 +494,25 @@ async def test_each_link_of_a_chain_changes_by_itself() -> None:
     lt.effect(lambda: pairs_a.append((a.loading, a.latest)))
     lt.effect(lambda: pairs_b.append((b.loading, b.latest)))
     await turns()
-    await first.give(10)
-    await second.give(1)
+    await first.answer(10)
+    await second.answer(1)
     assert (pairs_a[-1], pairs_b[-1]) == ((False, 10), (False, 11))
     x.value = 2
     await turns()
-    await first.give(20)
+    await first.answer(20)
     assert (pairs_a[-1], pairs_b[-1]) == ((False, 20), (True, 11))
-    await second.give(1)
+    await second.answer(1)
     assert pairs_b[-1] == (False, 21)
 
 
 async def test_independent_ones_settle_one_by_one() -> None:
     """isPending and latest: "multiple independent async - [isPending(() => latest(x)), latest(x)]
     pairs with progressive resolution"."""
-    x, sources = lt.signal(1), [Answers(), Answers(), Answers()]
+    x, sources = lt.signal(1), [Source(), Source(), Source()]
     pairs: list[list[Any]] = [[], [], []]
 
     def make(index: int) -> None:
-        @lt.async_memo
-        async def one() -> Any:
-            x.value  # noqa: B018
-            return await sources[index]()
-
+        one = answered(x, sources[index])
         lt.effect(lambda: pairs[index].append((one.loading, one.latest)))
 
     for index in range(3):
@@ -548,7 +521,7 @@ async def test_independent_ones_settle_one_by_one() -> None:
         x.value = value
         await turns()
         for index in (1, 0, 2):
-            await sources[index].give(value * 10 + index)
+            await sources[index].answer(value * 10 + index)
             assert pairs[index][-1] == (False, value * 10 + index)
     for index in range(3):
         old, new = 10 + index, 20 + index
@@ -675,12 +648,12 @@ async def test_what_a_cleanup_answers_comes_too_late() -> None:
 
 async def test_an_effect_waits_until_it_has_settled() -> None:
     """onSettled: "should wait for async to settle before running"."""
-    answers, log = Answers(), []
-    a = lt.async_memo(answers.__call__)
+    source, log = Source(), []
+    a = lt.async_memo(source.__call__)
     lt.effect(lambda: log.append(f"settled: {a.value}"))
     await turns()
     assert log == []
-    await answers.give("resolved")
+    await source.answer("resolved")
     assert log == ["settled: resolved"]
 
 
@@ -689,8 +662,8 @@ async def test_a_cleanup_registered_before_the_wait_runs_before_the_next_try() -
 
     Policy: a cleanup is registered when on_cleanup is called, also by a run that then waits.
     """
-    answers, log = Answers(), []
-    a = lt.async_memo(answers.__call__)
+    source, log = Source(), []
+    a = lt.async_memo(source.__call__)
 
     @lt.effect
     def look() -> None:
@@ -699,30 +672,26 @@ async def test_a_cleanup_registered_before_the_wait_runs_before_the_next_try() -
 
     await turns()
     assert log == []
-    await answers.give("done")
+    await source.answer("done")
     assert log == ["cleanup", "done"]
 
 
 async def test_with_the_asyncio_policy_updates_are_batched() -> None:
     """flush: "should batch updates"."""
     a, b, seen = lt.signal(1), lt.signal(2), []
-    lt.flush_policy("asyncio")
-    try:
+    with deferred():
         lt.effect(lambda: seen.append(a.value + b.value))
         a.value = 10
         b.value = 20
         assert seen == [3]
         lt.flush()
         assert seen == [3, 30]
-    finally:
-        lt.flush_policy("sync")
 
 
 async def test_with_the_asyncio_policy_effects_wait_for_the_flush() -> None:
     """flush: "should wait for queue to flush"."""
     a, seen = lt.signal(1), []
-    lt.flush_policy("asyncio")
-    try:
+    with deferred():
         lt.effect(lambda: seen.append(a.value))
         a.value = 2
         assert seen == [1]
@@ -731,15 +700,12 @@ async def test_with_the_asyncio_policy_effects_wait_for_the_flush() -> None:
         assert seen == [1, 2]
         lt.flush()
         assert seen == [1, 2, 3]
-    finally:
-        lt.flush_policy("sync")
 
 
 async def test_flush_inside_a_flush_is_harmless() -> None:
     """flush: "should not fail if called while flushing"."""
     a, seen = lt.signal(1), []
-    lt.flush_policy("asyncio")
-    try:
+    with deferred():
 
         @lt.effect
         def log() -> None:
@@ -749,5 +715,3 @@ async def test_flush_inside_a_flush_is_harmless() -> None:
         a.value = 2
         lt.flush()
         assert seen == [1, 2]
-    finally:
-        lt.flush_policy("sync")

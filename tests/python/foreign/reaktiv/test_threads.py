@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import threading
 import time
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -21,6 +22,15 @@ from waiting import PATIENCE, run_threads
 
 def await_event(event: threading.Event) -> None:
     assert event.wait(PATIENCE)
+
+
+def spin_until(event: threading.Event) -> int:
+    """Computes until it is set; how often it looked."""
+    end, turns = time.monotonic() + PATIENCE, 0
+    while not event.is_set():
+        assert time.monotonic() < end
+        turns += sum(i * i % 97 for i in range(1000)) > 0
+    return turns
 
 
 def try_read(memo: lt.Memo[Any]) -> Any:
@@ -452,9 +462,8 @@ def test_reads_of_a_thread_pool() -> None:
 # --- graphs of several threads
 
 
-def test_an_effect_that_blocks_does_not_block_another_threads_graph() -> None:
-    """graph interactions:
-    "test_independent_graph_effect_flush_is_not_blocked_by_other_graph_effect"."""
+def effect_beside_one_that_waits(wait: Callable[[threading.Event], object]) -> list[int]:
+    """What an effect sees on one thread while an effect of another thread waits for it."""
     left_waits, right_is_done = threading.Event(), threading.Event()
     seen: list[int] = []
 
@@ -462,13 +471,13 @@ def test_an_effect_that_blocks_does_not_block_another_threads_graph() -> None:
         count = lt.signal(0)
 
         @lt.effect
-        def block() -> None:
+        def hold() -> None:
             if count.value == 1:
                 left_waits.set()
-                await_event(right_is_done)
+                wait(right_is_done)
 
         count.value = 1
-        assert block.runs == 2
+        assert hold.runs == 2
 
     def right() -> None:
         await_event(left_waits)
@@ -478,7 +487,13 @@ def test_an_effect_that_blocks_does_not_block_another_threads_graph() -> None:
         right_is_done.set()
 
     run_threads(left, right)
-    assert seen == [0, 1]
+    return seen
+
+
+def test_an_effect_that_blocks_does_not_block_another_threads_graph() -> None:
+    """graph interactions:
+    "test_independent_graph_effect_flush_is_not_blocked_by_other_graph_effect"."""
+    assert effect_beside_one_that_waits(await_event) == [0, 1]
 
 
 def test_memos_of_two_threads_compute_at_the_same_time() -> None:
@@ -570,15 +585,6 @@ def test_memos_above_a_memo_that_computes_wait_for_their_own_thread() -> None:
     assert runs == [0, 1]
 
 
-def spin_until(event: threading.Event) -> int:
-    """Computes until it is set; how often it looked."""
-    end, turns = time.monotonic() + PATIENCE, 0
-    while not event.is_set():
-        assert time.monotonic() < end
-        turns += sum(i * i % 97 for i in range(1000)) > 0
-    return turns
-
-
 def test_busy_memos_of_two_threads_overlap() -> None:
     """graph interactions: "test_cpu_heavy_independent_computed_graphs_can_enter_concurrently"."""
     entered = [threading.Event(), threading.Event()]
@@ -605,30 +611,7 @@ def test_busy_memos_of_two_threads_overlap() -> None:
 def test_a_busy_effect_does_not_hold_up_another_threads_writes() -> None:
     """graph interactions:
     "test_cpu_heavy_effect_does_not_block_unrelated_effect_flush_or_signal_write"."""
-    left_is_busy, right_is_done = threading.Event(), threading.Event()
-    seen: list[int] = []
-
-    def left() -> None:
-        count = lt.signal(0)
-
-        @lt.effect
-        def busy() -> None:
-            if count.value == 1:
-                left_is_busy.set()
-                spin_until(right_is_done)
-
-        count.value = 1
-        assert busy.runs == 2
-
-    def right() -> None:
-        await_event(left_is_busy)
-        count = lt.signal(0)
-        lt.effect(lambda: seen.append(count.value))
-        count.value = 1
-        right_is_done.set()
-
-    run_threads(left, right)
-    assert seen == [0, 1]
+    assert effect_beside_one_that_waits(spin_until) == [0, 1]
 
 
 def test_eight_threads_with_a_diamond_each() -> None:

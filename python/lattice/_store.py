@@ -86,11 +86,25 @@ def _repr_of(node: Any) -> str:
         return f"<{type(node).__name__}, disposed>"
 
 
-class StoreDict(DictNode):
+class _Container:
+    """What the dicts, lists and sets of a store share: to copy one deeply makes plain data."""
+
+    __slots__ = ()
+    __lattice_store__ = True
+
+    def __deepcopy__(self, memo: Any) -> Any:
+        return snapshot(self)
+
+    def __reduce_ex__(self, protocol: Any) -> Any:
+        return _rebuild, (snapshot(self),)
+
+    __class_getitem__ = classmethod(lambda cls, item: cls)
+
+
+class StoreDict(_Container, DictNode):
     """A dict of a store: reads track per key."""
 
     __slots__ = ("__weakref__",)
-    __lattice_store__ = True
     __hash__ = None  # type: ignore[assignment]
 
     def keys(self) -> KeysView[Any]:
@@ -170,20 +184,19 @@ class StoreDict(DictNode):
     def __repr__(self) -> str:
         return _repr_of(self)
 
-    def __deepcopy__(self, memo: Any) -> Any:
-        return snapshot(self)
 
-    def __reduce_ex__(self, protocol: Any) -> Any:
-        return _rebuild, (snapshot(self),)
+def _list_comparison(compare: Callable[[Any, Any], Any]) -> Callable[[StoreList, Any], bool]:
+    def method(self: StoreList, other: Any) -> Any:
+        other = _plain(other)
+        return compare(self._all(), other) if isinstance(other, list) else NotImplemented
 
-    __class_getitem__ = classmethod(lambda cls, item: cls)
+    return method
 
 
-class StoreList(ListNode):
+class StoreList(_Container, ListNode):
     """A list of a store: reads track per index."""
 
     __slots__ = ("__weakref__",)
-    __lattice_store__ = True
     __hash__ = None  # type: ignore[assignment]
 
     def extend(self, values: Iterable[Any]) -> None:
@@ -252,33 +265,14 @@ class StoreList(ListNode):
         other = _plain(other)
         return self._all() == other if isinstance(other, list) else NotImplemented
 
-    def __lt__(self, other: Any) -> bool:
-        other = _plain(other)
-        return self._all() < other if isinstance(other, list) else NotImplemented
-
-    def __le__(self, other: Any) -> bool:
-        other = _plain(other)
-        return self._all() <= other if isinstance(other, list) else NotImplemented
-
-    def __gt__(self, other: Any) -> bool:
-        other = _plain(other)
-        return self._all() > other if isinstance(other, list) else NotImplemented
-
-    def __ge__(self, other: Any) -> bool:
-        other = _plain(other)
-        return self._all() >= other if isinstance(other, list) else NotImplemented
+    __lt__ = _list_comparison(operator.lt)
+    __le__ = _list_comparison(operator.le)
+    __gt__ = _list_comparison(operator.gt)
+    __ge__ = _list_comparison(operator.ge)
 
     @reprlib.recursive_repr("[...]")
     def __repr__(self) -> str:
         return _repr_of(self)
-
-    def __deepcopy__(self, memo: Any) -> Any:
-        return snapshot(self)
-
-    def __reduce_ex__(self, protocol: Any) -> Any:
-        return _rebuild, (snapshot(self),)
-
-    __class_getitem__ = classmethod(lambda cls, item: cls)
 
 
 def _items_of(values: Iterable[Any]) -> Iterable[Any]:
@@ -297,11 +291,36 @@ def _find(data: list[Any], value: Any) -> int:
         return -1
 
 
-class StoreSet(SetNode):
+def _is_set(value: object) -> bool:
+    return isinstance(value, AbstractSet)
+
+
+def _as_set(values: Any) -> Any:
+    values = _plain(values)
+    return values if isinstance(values, set | frozenset) else set(values)
+
+
+def _in_place(change: Callable[[StoreSet, Any], None]) -> Callable[[StoreSet, Any], StoreSet]:
+    def method(self: StoreSet, other: Any) -> Any:
+        if not _is_set(other):
+            return NotImplemented
+        change(self, other)
+        return self
+
+    return method
+
+
+def _set_comparison(compare: Callable[[Any, Any], Any]) -> Callable[[StoreSet, Any], bool]:
+    def method(self: StoreSet, other: Any) -> Any:
+        return compare(self._all(), _as_set(other)) if _is_set(other) else NotImplemented
+
+    return method
+
+
+class StoreSet(_Container, SetNode):
     """A set of a store: membership tests track per item."""
 
     __slots__ = ("__weakref__",)
-    __lattice_store__ = True
     __hash__ = None  # type: ignore[assignment]
 
     def pop(self) -> Any:
@@ -386,64 +405,19 @@ class StoreSet(SetNode):
 
     __rxor__ = __xor__
 
-    def __ior__(self, other: Any) -> StoreSet:
-        if not _is_set(other):
-            return NotImplemented
-        self.update(other)
-        return self
+    __ior__ = _in_place(update)
+    __iand__ = _in_place(intersection_update)
+    __isub__ = _in_place(difference_update)
+    __ixor__ = _in_place(symmetric_difference_update)
 
-    def __iand__(self, other: Any) -> StoreSet:
-        if not _is_set(other):
-            return NotImplemented
-        self.intersection_update(other)
-        return self
-
-    def __isub__(self, other: Any) -> StoreSet:
-        if not _is_set(other):
-            return NotImplemented
-        self.difference_update(other)
-        return self
-
-    def __ixor__(self, other: Any) -> StoreSet:
-        if not _is_set(other):
-            return NotImplemented
-        self.symmetric_difference_update(other)
-        return self
-
-    def __eq__(self, other: object) -> bool:
-        return self._all() == _as_set(other) if _is_set(other) else NotImplemented
-
-    def __le__(self, other: Any) -> bool:
-        return self._all() <= _as_set(other) if _is_set(other) else NotImplemented
-
-    def __lt__(self, other: Any) -> bool:
-        return self._all() < _as_set(other) if _is_set(other) else NotImplemented
-
-    def __ge__(self, other: Any) -> bool:
-        return self._all() >= _as_set(other) if _is_set(other) else NotImplemented
-
-    def __gt__(self, other: Any) -> bool:
-        return self._all() > _as_set(other) if _is_set(other) else NotImplemented
+    __eq__ = _set_comparison(operator.eq)
+    __le__ = _set_comparison(operator.le)
+    __lt__ = _set_comparison(operator.lt)
+    __ge__ = _set_comparison(operator.ge)
+    __gt__ = _set_comparison(operator.gt)
 
     def __repr__(self) -> str:
         return _repr_of(self)
-
-    def __deepcopy__(self, memo: Any) -> Any:
-        return snapshot(self)
-
-    def __reduce_ex__(self, protocol: Any) -> Any:
-        return _rebuild, (snapshot(self),)
-
-    __class_getitem__ = classmethod(lambda cls, item: cls)
-
-
-def _is_set(value: object) -> bool:
-    return isinstance(value, AbstractSet)
-
-
-def _as_set(values: Any) -> Any:
-    values = _plain(values)
-    return values if isinstance(values, set | frozenset) else set(values)
 
 
 MutableMapping.register(StoreDict)

@@ -19,6 +19,7 @@
 #pragma once
 
 #include <algorithm>
+#include <concepts>
 #include <functional>
 #include <memory>
 #include <stdexcept>
@@ -91,7 +92,7 @@ class List {
   // An equal item is no change.
   void set(size_t index, T item) const {
     require(index < size_now(), "set", index, size_now());
-    if (untracked([&] { return DefaultEqual{}(state_->content.items()[index], item); })) return;
+    if (is_now(index, item)) return;
     require(index < size_now(), "set", index, size_now());  // comparing may have shortened the list
     change([&](Content& content) { content.set(index, std::move(item)); });
   }
@@ -126,6 +127,17 @@ class List {
   size_t size_now() const {
     state_->version.peek();
     return state_->content.items().size();
+  }
+  // A user's operator== may write to the list: it gets a copy, which stays while it looks at it.
+  bool is_now(size_t index, const T& item) const {
+    if constexpr (reactive::kComparesPlainly<T, DefaultEqual> || std::same_as<T, std::string>) {
+      return DefaultEqual{}(state_->content.items()[index], item);
+    } else if constexpr (std::equality_comparable<T>) {
+      const T before = state_->content.items()[index];
+      return untracked([&] { return DefaultEqual{}(before, item); });
+    } else {
+      return false;
+    }
   }
   static void require(bool holds, const char* what, size_t index, size_t size) {
     if (holds) [[likely]]

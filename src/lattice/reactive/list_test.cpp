@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <functional>
 #include <random>
 #include <string>
 
@@ -52,6 +53,38 @@ TEST(List, AnIndexThatIsNotThereIsRefusedAndChangesNothing) {
   EXPECT_THROW(list.erase(1, ~size_t{0}), std::out_of_range);
   EXPECT_THROW(list.move(0, 2), std::out_of_range);
   EXPECT_EQ(list.peek(), (Ints{1, 2}));
+}
+
+// Its operator== takes items away from the list in which it is compared.
+struct Shrinking {
+  std::string text;
+  std::function<void()> compared;
+  bool operator==(const Shrinking& other) const {
+    if (compared) compared();
+    return text == other.text;
+  }
+};
+
+TEST(List, AnItemThatGoesWhileItIsComparedIsNotWritten) {
+  List<Shrinking> list;
+  const std::string text(100, 'a');
+  const auto clear = [list] {
+    if (!list.empty()) list.erase(0, list.peek().size());
+  };
+  for (int i = 0; i < 3; ++i) list.push_back({text, clear});
+  EXPECT_THROW(list.set(2, {"b", {}}), std::out_of_range);
+  EXPECT_EQ(list.peek().size(), 0u);
+  // Equal: nothing to write, wherever the item is by now.
+  list.push_back({text, clear});
+  EXPECT_NO_THROW(list.set(0, {text, {}}));
+  EXPECT_EQ(list.peek().size(), 0u);
+  // It is there still, though not at its old address.
+  list.push_back({text, [list] {
+                    for (int i = 0; i < 100; ++i) list.push_back({"more", {}});
+                  }});
+  list.set(0, {"b", {}});
+  EXPECT_EQ(list.peek().size(), 101u);
+  EXPECT_EQ(list.peek()[0].text, "b");
 }
 
 TEST(List, UseAfterItsOwnerEndedThrows) {

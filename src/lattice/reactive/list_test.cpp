@@ -68,7 +68,7 @@ struct Shrinking {
 TEST(List, AnItemThatGoesWhileItIsComparedIsNotWritten) {
   List<Shrinking> list;
   const std::string text(100, 'a');
-  const auto clear = [list] {
+  const auto clear = [&list] {
     if (!list.empty()) list.erase(0, list.peek().size());
   };
   for (int i = 0; i < 3; ++i) list.push_back({text, clear});
@@ -79,7 +79,7 @@ TEST(List, AnItemThatGoesWhileItIsComparedIsNotWritten) {
   EXPECT_NO_THROW(list.set(0, {text, {}}));
   EXPECT_EQ(list.peek().size(), 0u);
   // It is there still, though not at its old address.
-  list.push_back({text, [list] {
+  list.push_back({text, [&list] {
                     for (int i = 0; i < 100; ++i) list.push_back({"more", {}});
                   }});
   list.set(0, {"b", {}});

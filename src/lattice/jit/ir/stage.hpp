@@ -21,14 +21,15 @@ namespace lattice::jit {
 // or NumPy's warnings.
 enum StatusBits : uint32_t {
   kStatusIntOverflow = 1,    // a kChecked integer operation left its type
-  kStatusZeroDivision = 2,   // kChecked division, or integer division of arrays, by zero
+  kStatusZeroDivision = 2,   // a kChecked division (of floats too) by zero
   kStatusOutOfBounds = 4,    // Gather or Scatter with BoundsMode::Raise
   kStatusNegativePower = 8,  // IPow with a negative exponent
-  kStatusGuard = 256,        // a Guard's condition was false
-  kStatusFpInvalid = 16,     // IEEE flags raised by the user's own arithmetic
+  // NumPy's warnings. Integer x // 0 counts as Divide and MIN // -1 as Overflow when not kChecked.
+  kStatusFpInvalid = 16,
   kStatusFpDivide = 32,
   kStatusFpOverflow = 64,
   kStatusFpUnderflow = 128,
+  kStatusGuard = 256,  // a Guard's condition was false
 };
 
 enum class OperandKind : uint8_t {

@@ -5,8 +5,9 @@
 // one per UTF-16 code unit of text, one per element of anything else. `Id{client, clock}` is one
 // unit, and a struct of length n owns the units clock .. clock + n - 1.
 //
-// The wire carries clocks up to 2^53. Lattice keeps them in 32 bits: every decoder refuses an update
-// whose clocks end past kClockMax, so that no later addition of a clock and a length can wrap.
+// The wire carries clocks up to 2^53. Lattice keeps them in 32 bits: every decoder refuses an
+// update whose clocks end past kClockMax, so that no later addition of a clock and a length can
+// wrap.
 #pragma once
 
 #include <compare>

@@ -2,7 +2,7 @@
 // A TCP socket, plain or under TLS, as one type.
 //
 // Deciding at run time costs one branch per operation and spares a second instantiation of all of
-// Beast's WebSocket code. Included by listener.cpp alone (it shows Boost).
+// Beast's WebSocket code. Included by listener.cpp and client_loop.cpp alone (it shows Boost).
 #pragma once
 
 #include <boost/asio/ip/tcp.hpp>
@@ -28,7 +28,11 @@ class AnyStream {
  public:
   using executor_type = StrandExecutor;
 
-  AnyStream(TcpSocket socket, asio::ssl::context* tls) {
+  using Handshake = asio::ssl::stream_base::handshake_type;
+
+  AnyStream(TcpSocket socket, asio::ssl::context* tls,
+            Handshake handshake = asio::ssl::stream_base::server)
+      : handshake_(handshake) {
     if (tls != nullptr) {
       tls_ = std::make_unique<asio::ssl::stream<TcpSocket>>(std::move(socket), *tls);
     } else {
@@ -39,6 +43,8 @@ class AnyStream {
   TcpSocket& socket() noexcept { return tls_ ? tls_->next_layer() : *plain_; }
   executor_type get_executor() noexcept { return socket().get_executor(); }
   bool is_tls() const noexcept { return tls_ != nullptr; }
+  // REQUIRES: is_tls().
+  SSL* native_handle() noexcept { return tls_->native_handle(); }
   void cut() noexcept {
     error_code ignored;
     socket().close(ignored);
@@ -63,7 +69,7 @@ class AnyStream {
   // REQUIRES: is_tls().
   template <class Handler>
   void async_handshake(Handler&& handler) {
-    tls_->async_handshake(asio::ssl::stream_base::server, std::forward<Handler>(handler));
+    tls_->async_handshake(handshake_, std::forward<Handler>(handler));
   }
   template <class Handler>
   void async_shutdown(Handler&& handler) {
@@ -71,6 +77,7 @@ class AnyStream {
   }
 
  private:
+  Handshake handshake_;
   std::unique_ptr<asio::ssl::stream<TcpSocket>> tls_;
   std::optional<TcpSocket> plain_;
 };

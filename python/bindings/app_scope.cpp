@@ -18,35 +18,37 @@
 #include <set>
 #include <thread>
 
-#include "reactive_node.hpp"
+#include "mirror.hpp"
 
 namespace lattice::python {
 
-struct Publication {
-  uint64_t actor_id = 0;
-  const Extra* owner = nullptr;  // whose collector visit covers value and error
-  PyObject* value = nullptr;
-  PyObject* error = nullptr;
-  uint64_t version = 0;
-  std::vector<std::weak_ptr<Mirror>> mirrors;
-};
+// --- what bridges share (bridge.cpp)
 
-struct Mirror {
-  NodeObject* node = nullptr;         // the mirror object that owns this
-  NodeObject* of_template = nullptr;  // kept by the session
-  std::shared_ptr<Mailbox> mailbox;
-  uint64_t version = 0;  // of the newest value shown
-  uint32_t unacknowledged = 0;
-  uint64_t read_segment = 0;
-  PyObject* error = nullptr;
-  // What is on its way or held back: the newest published value.
-  bool is_posted = false;
-  PyObject* next_value = nullptr;
-  PyObject* next_error = nullptr;
-  uint64_t next_version = 0;
-  uint64_t next_own_version = 0;  // of the newest acknowledged write of this session
-  uint32_t next_acknowledged = 0;
-};
+void set_next(Mirror& mirror, const Publication& publication) {
+  Py_XSETREF(mirror.next_value, Py_XNewRef(publication.value));
+  Py_XSETREF(mirror.next_error, Py_XNewRef(publication.error));
+  mirror.next_version = publication.version;
+}
+
+void show(Mirror& mirror, PyObject* value, PyObject* error, bool is_news) {
+  NodeObject* node = mirror.node;
+  if (node == nullptr || node->node == nullptr || node->graph != Graph::current_fast()) return;
+  Py_INCREF(as_object(node));
+  const Equality equality = node->equality;
+  is_news |= mirror.error != nullptr || error != nullptr;
+  if (is_news) node->equality = Equality::Never;
+  Py_XSETREF(mirror.error, Py_XNewRef(error));
+  PyObject* shown = Py_NewRef(value != nullptr ? value : Py_None);
+  const std::string* rendering = std::exchange(thread_face.rendering, nullptr);
+  if (signal_write_here(node, *node->graph, shown) < 0) {
+    report_error(*node->graph, take_raised(), "shared state " + quoted_name(node), "");
+  }
+  thread_face.rendering = rendering;
+  Py_DECREF(shown);
+  node->equality = equality;
+  if (is_news && node->pending != nullptr) node->is_mutated = true;
+  Py_DECREF(as_object(node));
+}
 
 namespace {
 
@@ -107,12 +109,6 @@ void send(const std::shared_ptr<Mirror>& mirror) {
     if (!gil) return;
     if (auto mirror = target.lock()) deliver(*mirror);
   });
-}
-
-void set_next(Mirror& mirror, const Publication& publication) {
-  Py_XSETREF(mirror.next_value, Py_XNewRef(publication.value));
-  Py_XSETREF(mirror.next_error, Py_XNewRef(publication.error));
-  mirror.next_version = publication.version;
 }
 
 void publish_to_mirrors(Publication& publication) {
@@ -188,24 +184,6 @@ Publication* ensure_publication(NodeObject* of_template) {
 }
 
 // --- mirrors
-
-void show(Mirror& mirror, PyObject* value, PyObject* error) {
-  NodeObject* node = mirror.node;
-  if (node == nullptr || node->node == nullptr || node->graph != Graph::current_fast()) return;
-  Py_INCREF(as_object(node));
-  const Equality equality = node->equality;
-  if (mirror.error != nullptr || error != nullptr) node->equality = Equality::Never;
-  Py_XSETREF(mirror.error, Py_XNewRef(error));
-  PyObject* shown = Py_NewRef(value != nullptr ? value : Py_None);
-  const std::string* rendering = std::exchange(thread_face.rendering, nullptr);
-  if (signal_write_here(node, *node->graph, shown) < 0) {
-    report_error(*node->graph, take_raised(), "shared state " + quoted_name(node), "");
-  }
-  thread_face.rendering = rendering;
-  Py_DECREF(shown);
-  node->equality = equality;
-  Py_DECREF(as_object(node));
-}
 
 // In the session: what the actor sent since the last time.
 void deliver(Mirror& mirror) {
@@ -413,6 +391,7 @@ PyObject* app_update(NodeObject* of_template, PyObject* function) {
 
 void publish(NodeObject* app_node) {
   Publication& publication = *app_node->extra->publication;
+  if (publication.is_bridge) return publish_to_bridges(app_node);
   if (publication.owner != app_node->extra) return;  // the template of it
   Py_XSETREF(publication.value, Py_NewRef(signal_latest(app_node)));
   ++publication.version;
@@ -425,11 +404,13 @@ int traverse_app(Extra& extra, visitproc visit, void* arg) {
   if (extra.publication != nullptr && extra.publication->owner == &extra) {
     Py_VISIT(extra.publication->value);
     Py_VISIT(extra.publication->error);
+    Py_VISIT(extra.publication->publisher);
   }
   if (extra.mirror != nullptr) {
     Py_VISIT(extra.mirror->error);
     Py_VISIT(extra.mirror->next_value);
     Py_VISIT(extra.mirror->next_error);
+    Py_VISIT(extra.mirror->source);
   }
   return 0;
 }
@@ -439,10 +420,12 @@ void clear_app(Extra& extra) {
       publication != nullptr && publication->owner == &extra) {
     publication->owner = nullptr;
     publication->actor_id = 0;
+    Py_CLEAR(publication->publisher);
     Py_CLEAR(publication->value);
     Py_CLEAR(publication->error);
   }
   if (auto mirror = std::exchange(extra.mirror, nullptr)) {
+    if (mirror->bridges != nullptr) end_bridge(mirror);
     mirror->node = nullptr;
     Py_CLEAR(mirror->error);
     Py_CLEAR(mirror->next_value);

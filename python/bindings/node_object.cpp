@@ -248,6 +248,7 @@ void destroy_node(Graph& graph, Node* node) noexcept {
   if (self->kind == NodeKind::Signal && self->pending != nullptr && !self->disposed) {
     std::swap(self->value, self->pending);
   }
+  if (self->extra != nullptr && self->extra->publication != nullptr) bridge_source_ended(self);
   PyObject* keeper = take_keeper(self);
   drop_content(self, !self->disposed);
   Py_XDECREF(keeper);

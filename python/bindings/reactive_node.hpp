@@ -341,6 +341,12 @@ PyObject* mirror_update(NodeObject* mirror, PyObject* function);
 void note_mirror_read(NodeObject* mirror, Graph& graph);
 PyObject* mirror_error(NodeObject* mirror);  // borrowed, null when it has a value
 void publish(NodeObject* app_node);          // after a change in the actor
+// --- bridge.cpp
+// Reads another thread's signal or memo for what runs in this graph, which follows it from now on.
+PyObject* bridge_read(NodeObject* source, Graph& graph);
+void publish_mutation(NodeObject* source);
+void bridge_source_ended(NodeObject* source);
+
 int traverse_app(Extra& extra, visitproc visit, void* arg);
 void clear_app(Extra& extra);
 

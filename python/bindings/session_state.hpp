@@ -27,6 +27,7 @@
 namespace lattice::python {
 
 struct NodeObject;
+struct Bridges;  // bridge.cpp
 
 class SessionState {
  public:
@@ -69,6 +70,8 @@ class SessionState {
   std::function<bool(PyObject* exception, const char* name, reactive::NodeHandle effect)> on_error;
   // What `lattice.flush()` does after effects ran: sending what is there.
   std::function<void()> on_flush;
+
+  std::shared_ptr<Bridges> bridges;  // to and from other threads' runtimes
 
   // --- for the node types
   NodeObject* find_instance(NodeObject* of_template) const;

@@ -133,6 +133,10 @@ int update_node(NodeObject* self, PyObject* function) {
 
 }  // namespace
 
+static bool is_published(const NodeObject* self) noexcept {
+  return self->extra != nullptr && self->extra->publication != nullptr;
+}
+
 PyObject* signal_latest(NodeObject* self) noexcept {
   return self->pending != nullptr ? self->pending : self->value;
 }
@@ -154,13 +158,16 @@ int signal_write_here(NodeObject* self, Graph& graph, PyObject* value) {
   } else {
     result = write_later(self, graph, value);
   }
-  if (self->extra != nullptr && self->extra->publication != nullptr) publish(self);
+  if (is_published(self)) publish(self);
   return result;
 }
 
 int signal_mutated_here(NodeObject* self, Graph& graph) {
   if (self->node == nullptr) return raise_ended(self), -1;
-  if (self->node->subs == 0) return 0;
+  if (self->node->subs == 0) {
+    if (is_published(self)) publish_mutation(self);
+    return 0;
+  }
   PyObject* value = Py_NewRef(signal_latest(self));
   int result = 0;
   if (self->pending == nullptr && graph.idle()) {
@@ -170,6 +177,7 @@ int signal_mutated_here(NodeObject* self, Graph& graph) {
     result = write_later(self, graph, value);
   }
   Py_DECREF(value);
+  if (is_published(self)) publish_mutation(self);
   return result;
 }
 
@@ -246,6 +254,7 @@ PyObject* read_node(NodeObject* self, bool tracked) {
       return object->kind == NodeKind::Signal ? signal_read_here(object, graph, tracked)
                                               : memo_read_here(object, graph, tracked);
     case Place::Foreign:
+      if (tracked && graph.observer() != 0) return bridge_read(object, graph);
       if (object->kind == NodeKind::Signal) return Py_NewRef(signal_latest(object));
       if (object->value != nullptr && !reactive::needs_clean(object->node) &&
           !(object->node->flags & reactive::kError)) {
@@ -255,7 +264,8 @@ PyObject* read_node(NodeObject* self, bool tracked) {
                          quoted_name(object) +
                              " is a memo of another thread's session and not up to date; only that "
                              "session can compute it. Wrap the function that runs on this thread: "
-                             "lt.in_session(fn), or read the memo before you start the thread.");
+                             "lt.in_session(fn), read the memo in an effect or memo here, which "
+                             "will follow it, or before you start the thread.");
     case Place::App:
       return app_peek(self);
     case Place::Error:

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "lattice/reactive/boundary.hpp"
+#include "lattice/reactive/bridge.hpp"
 #include "lattice/reactive/context.hpp"
 #include "lattice/reactive/effect.hpp"
 #include "lattice/reactive/equality.hpp"

@@ -229,9 +229,30 @@ def pip_rival(bench: str, spec: dict[str, Any]) -> Program | None:
     return Program(spec["name"], version, [own, str(BENCH / bench / spec["program"])])
 
 
+def cargo_rival(bench: str, spec: dict[str, Any]) -> Program:
+    """A Rust rival: one program of bench/<name>/rust, which takes the rival's name."""
+    source = BENCH / bench / "rust"
+    pinned = tomllib.loads((source / "Cargo.toml").read_text())
+    version = pinned["dependencies"][spec["cargo"]].removeprefix("=")
+    if shutil.which("cargo") is None:
+        return Program(spec["name"], version, None, "cargo is not installed")
+    # Built from a copy: the lock file that cargo writes stays out of the tree.
+    copy = OUT / "rust" / bench
+    shutil.copytree(source, copy, dirs_exist_ok=True)
+    done = shell(["cargo", "build", "--release", "--quiet"], cwd=copy)
+    if done.returncode != 0:
+        return Program(spec["name"], version, None, f"cargo build failed: {done.stdout[-800:]}")
+    program = copy / "target" / "release" / pinned["package"]["name"]
+    return Program(spec["name"], version, [str(program), spec["cargo"]])
+
+
 def make_rival(bench: str, spec: dict[str, Any]) -> Program | None:
     """A rival that could not be installed stays a contestant: its rows are marked."""
-    rival = pip_rival(bench, spec) if "pip" in spec else npm_rival(bench, spec)
+    rival: Program | None
+    if "cargo" in spec:
+        rival = cargo_rival(bench, spec)
+    else:
+        rival = pip_rival(bench, spec) if "pip" in spec else npm_rival(bench, spec)
     if rival is not None:
         rival.parts = spec.get("parts", [])
         rival.cases = spec.get("cases", ["*"])

@@ -422,16 +422,12 @@ void Builder::close_region() {
 }
 
 RegionId Builder::begin_loop(std::span<const NodeId> inits) {
-  int rank = 0;
-  for (NodeId init : inits) {
-    check_operand(init, "loop");
-    rank = std::max(rank, function_.nodes[init].rank());
-  }
+  for (NodeId init : inits) check_operand(init, "loop");
   open_region(RegionKind::Loop);
   RegionId id = open_.back();
   for (size_t k = 0; k < inits.size(); ++k) {
     Node node = blank(Op::Arg, function_.nodes[inits[k]].type);
-    node.flags = static_cast<uint16_t>(rank);
+    node.flags = static_cast<uint16_t>(function_.nodes[inits[k]].rank());
     node.region = id;
     node.imm = k;
     node.d = kNone;
@@ -465,32 +461,9 @@ void Builder::raise_ranks(RegionId region) {
       case Op::Exit:
         node.flags = static_cast<uint16_t>(function_.nodes[node.a].rank());
         break;
-      case Op::Loop: {
-        int rank = node.rank();
-        for (NodeId init : function_.inits(node)) {
-          rank = std::max(rank, function_.nodes[init].rank());
-        }
-        for (;;) {
-          for (NodeId arg : function_.regions[node.c].args) {
-            Node& n = function_.nodes[arg];
-            n.flags = static_cast<uint16_t>((n.flags & ~kRankMask) | rank);
-          }
-          raise_ranks(node.c);
-          int now = rank;
-          for (NodeId next : function_.regions[node.c].yields) {
-            now = std::max(now, function_.nodes[next].rank());
-          }
-          for (NodeId inner : function_.regions[node.c].nodes) {
-            if (function_.nodes[inner].op == Op::Exit) {
-              now = std::max(now, function_.nodes[inner].rank());
-            }
-          }
-          if (now == rank) break;
-          rank = now;
-        }
-        node.flags = static_cast<uint16_t>((node.flags & ~kRankMask) | rank);
+      case Op::Loop:
+        node.flags = static_cast<uint16_t>(settle_loop(node.c, function_.inits(node)));
         break;
-      }
       case Op::If: {
         raise_ranks(node.b);
         raise_ranks(node.c);
@@ -504,8 +477,8 @@ void Builder::raise_ranks(RegionId region) {
         break;
       }
       case Op::Result:
-        node.flags =
-            static_cast<uint16_t>((node.flags & ~kRankMask) | function_.nodes[node.a].rank());
+        node.flags = static_cast<uint16_t>((node.flags & ~kRankMask) |
+                                           value_rank(function_.nodes[node.a], node.imm));
         break;
       default: {
         if (op_kind(node.op) == OpKind::Leaf) break;
@@ -522,6 +495,38 @@ void Builder::raise_ranks(RegionId region) {
       }
     }
   }
+}
+
+// Gives each arg of a loop the rank that it has after any number of iterations: that of its init,
+// its next value and, since lanes leave one by one, the condition. Returns the largest of them.
+int Builder::settle_loop(RegionId region, std::span<const NodeId> inits) {
+  const std::vector<NodeId>& args = function_.regions[region].args;
+  int exit_rank = 0;
+  for (;;) {
+    for (NodeId inner : function_.regions[region].nodes) {
+      const Node& node = function_.nodes[inner];
+      if (node.op == Op::Exit) exit_rank = node.rank();
+    }
+    bool changed = false;
+    int most = exit_rank;
+    for (size_t k = 0; k < args.size(); ++k) {
+      Node& arg = function_.nodes[args[k]];
+      int rank = std::max({arg.rank(), exit_rank, function_.nodes[inits[k]].rank(),
+                           function_.nodes[function_.regions[region].yields[k]].rank()});
+      changed = changed || rank != arg.rank();
+      arg.flags = static_cast<uint16_t>((arg.flags & ~kRankMask) | rank);
+      most = std::max(most, rank);
+    }
+    if (!changed) return most;
+    raise_ranks(region);
+  }
+}
+
+int Builder::value_rank(const Node& owner, uint64_t k) const {
+  auto rank = [&](NodeId id) { return function_.nodes[id].rank(); };
+  if (owner.op == Op::Loop) return rank(function_.regions[owner.c].args[k]);
+  return std::max({rank(owner.a), rank(function_.regions[owner.b].yields[k]),
+                   rank(function_.regions[owner.c].yields[k])});
 }
 
 NodeId Builder::structure(Node node) {
@@ -558,20 +563,7 @@ NodeId Builder::end_loop(std::span<const NodeId> nexts) {
   }
   pending_inits_.pop_back();
   function_.regions[id].yields.assign(nexts.begin(), nexts.end());
-  int rank = function_.regions[id].args.empty()
-                 ? 0
-                 : function_.nodes[function_.regions[id].args[0]].rank();
-  for (;;) {
-    int now = std::max(rank, function_.nodes[exit].rank());
-    for (NodeId next : nexts) now = std::max(now, function_.nodes[next].rank());
-    if (now == rank) break;
-    rank = now;
-    for (NodeId arg : function_.regions[id].args) {
-      Node& node = function_.nodes[arg];
-      node.flags = static_cast<uint16_t>((node.flags & ~kRankMask) | rank);
-    }
-    raise_ranks(id);
-  }
+  int rank = settle_loop(id, inits);
   close_region();
   Node node = blank(Op::Loop, Type::Void);
   node.a = static_cast<uint32_t>(function_.lists.size());
@@ -642,7 +634,7 @@ NodeId Builder::result(NodeId owner, int k) {
   const Region& region = function_.regions[from.c];
   if (k < 0 || static_cast<size_t>(k) >= region.yields.size()) fail(Op::Result, "out of range");
   Node node = blank(Op::Result, function_.nodes[region.yields[k]].type, owner);
-  node.flags = static_cast<uint16_t>(from.rank());
+  node.flags = static_cast<uint16_t>(value_rank(from, static_cast<uint64_t>(k)));
   node.imm = static_cast<uint64_t>(k);
   node.region = open_.back();
   return insert(node);

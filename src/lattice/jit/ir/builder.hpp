@@ -140,6 +140,8 @@ class Builder {
   void close_region();
   void grow();
   void raise_ranks(RegionId region);
+  int settle_loop(RegionId region, std::span<const NodeId> inits);
+  int value_rank(const Node& owner, uint64_t k) const;
   NodeId structure(Node node);
 
   Function function_;

@@ -16,7 +16,9 @@
 //
 // Ranks: rank 0 is a scalar; an element-wise node has the largest rank of its operands, and its
 // shape is their broadcast, which is known at run time. Reduce, View, Transpose, Iota and Extent
-// change ranks. A Loop's Arg has the rank that the builder was told.
+// change ranks. A Loop's Arg has the largest rank of its init, its next value and the exit
+// condition, a Result of an If that of both values and the condition; Loop and If nodes themselves
+// have the largest rank of all their values.
 //
 // Invariant: verify() accepts every Function that a Builder or a parser hands out.
 #pragma once
@@ -45,6 +47,9 @@ enum NodeFlag : uint16_t {
   kChecked = 0x0010,
   kKeepDims = 0x0020,  // Reduce
   kAnyOrder = 0x0040,  // Reduce: reduce="fast", the order of additions is free
+  // ReduceSum and ReduceProd of a value that NumPy would cast inside the reduction (mean of ints,
+  // dtype=): its buffer holds 8192 elements, and each is summed apart.
+  kChunked = 0x0080,
 };
 
 enum class BoundsMode : uint8_t {

@@ -249,12 +249,9 @@ fn concurrent(bench: &Bench, case: &str, body: impl Fn(&LoroDoc, &LoroText, &mut
             }
             let updates =
                 [0, 1].map(|index: usize| std::mem::take(&mut *sinks[index].updates.lock().unwrap()));
-            for update in &updates[1] {
-                docs[0].import(update).unwrap();
-            }
-            for update in &updates[0] {
-                docs[1].import(update).unwrap();
-            }
+            // In one batch: Loro replays the concurrent part at each import, which takes minutes.
+            docs[0].import_batch(&updates[1]).unwrap();
+            docs[1].import_batch(&updates[0]).unwrap();
             assert_eq!(docs[0].get_text("text").to_string(), docs[1].get_text("text").to_string());
             docs
         },
@@ -308,9 +305,7 @@ fn many(bench: &Bench, case: &str, body: impl Fn(&LoroDoc, u64)) {
         },
         |updates| {
             let doc = new_doc(5000);
-            for update in &updates {
-                doc.import(update).unwrap();
-            }
+            doc.import_batch(&updates).unwrap();
             let second = new_doc(5001);
             second.import(&doc.export(ExportMode::all_updates()).unwrap()).unwrap();
             (doc, second)

@@ -20,6 +20,8 @@
 #include "lattice/jit/internal/reduce_ops.hpp"
 #include "lattice/jit/internal/stage_runner.hpp"
 #include "lattice/jit/interpreter.hpp"
+#include "lattice/jit/ir/canonical.hpp"
+#include "lattice/jit/ir/text.hpp"
 #include "lattice/jit/schedule.hpp"
 
 namespace lattice::jit {
@@ -159,7 +161,10 @@ bool same_layout(const ArrayView& x, const ArrayView& y) {
 class CompiledKernel final : public Kernel {
  public:
   CompiledKernel(Function function, const CompileOptions& options)
-      : options_(options), source_(std::move(function)), optimised_(optimise(source_)) {
+      : options_(options),
+        source_(std::move(function)),
+        optimised_(optimise(source_)),
+        hash_(ir::content_hash(source_)) {
     const Function& f = optimised_.function;
     if (source_.is_scalar_function() && is_one_stage(f)) {
       Stage stage;
@@ -221,7 +226,7 @@ class CompiledKernel final : public Kernel {
   std::vector<std::unique_ptr<internal::StageRunner>> stages_;
   Plan plan_;
   std::unique_ptr<internal::StageRunner> scalar_;
-  std::array<uint8_t, 16> hash_{};
+  ir::ContentHash hash_;
 };
 
 // One call of a kernel: values by node, and where they lie.
@@ -958,7 +963,7 @@ Tier CompiledKernel::tier() const noexcept {
   return stages_.empty() ? Tier::Interpreter : Tier::Machine;
 }
 
-std::string CompiledKernel::ir() const { return {}; }
+std::string CompiledKernel::ir() const { return ir::print(optimised_.function, true); }
 std::string CompiledKernel::assembly() const { return {}; }
 
 std::string CompiledKernel::explain() const {

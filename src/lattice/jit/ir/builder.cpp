@@ -55,7 +55,10 @@ int view_rank(int rank, const ViewSpec& items) {
   for (const ViewItem& item : items) {
     axes += item.kind != ViewItem::Kind::NewAxis;
     out += item.kind != ViewItem::Kind::Index;
-    if (item.kind == ViewItem::Kind::Slice && item.step == 0) fail(Op::View, "step is 0");
+    constexpr int64_t kStepMax = int64_t{1} << 40;
+    if (item.step == 0 || item.step > kStepMax || item.step < -kStepMax) {
+      fail(Op::View, "step is 0 or out of range");
+    }
   }
   if (axes != rank) {
     fail(Op::View, "has items for " + std::to_string(axes) + " axes, but the operand has " +
@@ -164,6 +167,7 @@ void Builder::infer(Node& node) const {
         node.type = Type::I64;
         rank = 1 + static_cast<int>(node.imm);
       } else if (node.op == Op::LaneIndex) {
+        if (node.imm >= static_cast<uint64_t>(kRankMax)) fail(node.op, "no such axis");
         node.type = Type::I64;
       } else {
         rank = node.rank();
@@ -237,6 +241,7 @@ void Builder::infer(Node& node) const {
         }
       }
       node.type = type(0);
+      if (node.imm > (node.op == Op::Gather ? 3u : 4u)) fail(node.op, "has an unknown mode");
       if (node.op == Op::Gather) {
         if (count - 1 != rank_of(0)) {
           fail(node.op, "has " + std::to_string(count - 1) + " indices for a source of rank " +
@@ -437,7 +442,7 @@ RegionId Builder::begin_loop(std::span<const NodeId> inits) {
   return id;
 }
 
-void Builder::exit_unless(NodeId condition) {
+NodeId Builder::exit_unless(NodeId condition) {
   check_operand(condition, "exit_unless");
   Region& region = function_.regions[open_.back()];
   if (region.kind != RegionKind::Loop) fail(Op::Exit, "stands outside a loop's own region");
@@ -448,7 +453,7 @@ void Builder::exit_unless(NodeId condition) {
   Node node = blank(Op::Exit, Type::Void, condition);
   node.region = open_.back();
   node.flags = static_cast<uint16_t>(function_.nodes[condition].rank());
-  append(node);
+  return append(node);
 }
 
 // Recomputes ranks in a region whose args were given a higher one.
@@ -462,6 +467,7 @@ void Builder::raise_ranks(RegionId region) {
         node.flags = static_cast<uint16_t>(function_.nodes[node.a].rank());
         break;
       case Op::Loop:
+        raise_ranks(node.c);  // its nodes may use what was raised outside
         node.flags = static_cast<uint16_t>(settle_loop(node.c, function_.inits(node)));
         break;
       case Op::If: {
@@ -502,7 +508,11 @@ void Builder::raise_ranks(RegionId region) {
 int Builder::settle_loop(RegionId region, std::span<const NodeId> inits) {
   const std::vector<NodeId>& args = function_.regions[region].args;
   int exit_rank = 0;
-  for (;;) {
+  // A value that moves from arg to arg takes a round for each; after some, all get the largest
+  // rank, so that time stays linear.
+  constexpr int kRoundsMax = 16;
+  int floor = 0;
+  for (int round = 0;; ++round) {
     for (NodeId inner : function_.regions[region].nodes) {
       const Node& node = function_.nodes[inner];
       if (node.op == Op::Exit) exit_rank = node.rank();
@@ -511,13 +521,14 @@ int Builder::settle_loop(RegionId region, std::span<const NodeId> inits) {
     int most = exit_rank;
     for (size_t k = 0; k < args.size(); ++k) {
       Node& arg = function_.nodes[args[k]];
-      int rank = std::max({arg.rank(), exit_rank, function_.nodes[inits[k]].rank(),
+      int rank = std::max({arg.rank(), exit_rank, floor, function_.nodes[inits[k]].rank(),
                            function_.nodes[function_.regions[region].yields[k]].rank()});
       changed = changed || rank != arg.rank();
       arg.flags = static_cast<uint16_t>((arg.flags & ~kRankMask) | rank);
       most = std::max(most, rank);
     }
     if (!changed) return most;
+    if (round >= kRoundsMax) floor = most;
     raise_ranks(region);
   }
 }
@@ -640,13 +651,13 @@ NodeId Builder::result(NodeId owner, int k) {
   return insert(node);
 }
 
-void Builder::guard(NodeId condition) {
+NodeId Builder::guard(NodeId condition) {
   check_operand(condition, "guard");
   if (function_.nodes[condition].type != Type::Bool) fail(Op::Guard, "condition is no bool");
   Node node = blank(Op::Guard, Type::Void, condition);
   node.region = open_.back();
   node.flags = static_cast<uint16_t>(function_.nodes[condition].rank());
-  insert(node);
+  return insert(node);
 }
 
 Builder::Checkpoint Builder::checkpoint() const noexcept {

@@ -76,7 +76,7 @@ class Builder {
     return begin_loop(std::span(inits.begin(), inits.size()));
   }
   NodeId arg(RegionId loop, int k) const { return function_.regions[loop].args[k]; }
-  void exit_unless(NodeId condition);
+  NodeId exit_unless(NodeId condition);
   NodeId end_loop(std::span<const NodeId> nexts);
   NodeId end_loop(std::initializer_list<NodeId> nexts) {
     return end_loop(std::span(nexts.begin(), nexts.size()));
@@ -92,7 +92,7 @@ class Builder {
   }
   NodeId result(NodeId owner, int k);
   // The run is void (status kStatusGuard) unless `condition` holds in every active lane.
-  void guard(NodeId condition);
+  NodeId guard(NodeId condition);
 
   // Abandoning what was built since a checkpoint, for a front end that records a loop anew because
   // a value's type changed. Params, views and tables stay.

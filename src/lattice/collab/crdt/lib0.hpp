@@ -117,6 +117,21 @@ class Decoder {
 
  private:
   uint64_t long_var_uint() noexcept {
+    // Clients and clocks mostly take three to five bytes.
+    if (end_ - at_ >= 5) [[likely]] {
+      const uint8_t* const at = at_;
+      uint64_t value = (at[0] & 0x7fU) | static_cast<uint64_t>(at[1] & 0x7f) << 7;
+      if (at[1] < 0x80) return at_ += 2, value;
+      value |= static_cast<uint64_t>(at[2] & 0x7f) << 14;
+      if (at[2] < 0x80) return at_ += 3, value;
+      value |= static_cast<uint64_t>(at[3] & 0x7f) << 21;
+      if (at[3] < 0x80) return at_ += 4, value;
+      value |= static_cast<uint64_t>(at[4] & 0x7f) << 28;
+      if (at[4] < 0x80) return at_ += 5, value;
+    }
+    return longest_var_uint();
+  }
+  uint64_t longest_var_uint() noexcept {
     uint64_t value = 0;
     for (int shift = 0; shift < 63; shift += 7) {
       const uint8_t byte = u8();

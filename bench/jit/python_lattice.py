@@ -179,7 +179,8 @@ def size(case: str) -> None:
 
 def import_time(case: str) -> None:
     def seconds(statement: str) -> float:
-        text = f"import time, numpy; b = time.perf_counter(); {statement}; print(time.perf_counter() - b)"
+        timed = f"b = time.perf_counter(); {statement}; print(time.perf_counter() - b)"
+        text = f"import time, numpy; {timed}"
         said = [
             float(
                 subprocess.run([sys.executable, "-c", text], capture_output=True, check=True).stdout

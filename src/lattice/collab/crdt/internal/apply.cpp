@@ -1,0 +1,517 @@
+// SPDX-License-Identifier: MIT
+// Integrating updates of others.
+//
+// An update is read and checked as a whole before anything changes. Its structs are integrated
+// highest client first; one that depends on a struct of another client waits on a stack until that
+// one is in. What depends on structs that nobody has sent yet is kept as bytes (`pending`) and
+// tried again when a client that it waits for has moved. Source: Yjs 13.6 encoding.js
+// (integrateStructs, readUpdateV2), Item.js (getMissing).
+#include <algorithm>
+#include <map>
+
+#include "lattice/collab/crdt/internal/document.hpp"
+#include "lattice/collab/crdt/struct_reader.hpp"
+#include "lattice/collab/crdt/struct_writer.hpp"
+#include "lattice/collab/crdt/update.hpp"
+#include "lattice/collab/crdt/utf.hpp"
+
+namespace lattice::crdt::internal {
+
+struct Applier {
+  explicit Applier(Document& document) : doc(document) {}
+
+  struct Group {
+    ClientId client = 0;
+    std::vector<StructView>* views = nullptr;
+    uint32_t begin = 0;
+    uint32_t next = 0;
+    uint32_t end = 0;
+    bool gone = false;
+  };
+
+  Document& doc;
+  std::vector<StructView> views;
+  std::vector<IdRange> deletes;
+  std::vector<Group> groups;  // ascending client
+  std::map<ClientId, std::vector<StructView>, std::greater<>> rest;
+  StateVector missing;
+  IdSet unapplied;
+  const char* malformed = nullptr;
+
+  template <class Reader>
+  bool read(Reader& reader, std::optional<Failure>& failure) {
+    StructView view;
+    while (reader.next(view)) {
+      if (groups.empty() || groups.back().client != view.id.client) {
+        groups.push_back({view.id.client, &views, static_cast<uint32_t>(views.size()),
+                          static_cast<uint32_t>(views.size()), 0, false});
+      }
+      views.push_back(view);
+      groups.back().end = static_cast<uint32_t>(views.size());
+    }
+    if (reader.ok()) {
+      reader.read_deleted([&](ClientId client, Clock clock, Clock length) {
+        deletes.push_back({client, clock, length});
+      });
+    }
+    if (!reader.ok()) {
+      failure = reader.failure();
+      return false;
+    }
+    return true;
+  }
+
+  void update_missing(ClientId client, Clock clock) {
+    if (!missing.contains(client) || missing.get(client) > clock) missing.set(client, clock);
+  }
+
+  static bool is_ahead(const Document& d, Id id, const StructView& view) {
+    return id.client != view.id.client && id.clock >= d.state_of(id.client);
+  }
+  // The client that has to move first, if any.
+  std::optional<ClientId> missing_of(const StructView& view) const {
+    if (!view.is_item()) return std::nullopt;
+    if (view.has_origin && is_ahead(doc, view.origin, view)) return view.origin.client;
+    if (view.has_right_origin && is_ahead(doc, view.right_origin, view)) {
+      return view.right_origin.client;
+    }
+    if (view.parent_kind == ParentKind::Item && is_ahead(doc, view.parent, view)) {
+      return view.parent.client;
+    }
+    return std::nullopt;
+  }
+  // A struct that names units of its own client which come after it: nobody can have written it.
+  static bool points_ahead(const StructView& view) {
+    auto later = [&](Id id) { return id.client == view.id.client && id.clock >= view.id.clock; };
+    return view.is_item() && ((view.has_origin && later(view.origin)) ||
+                              (view.has_right_origin && later(view.right_origin)) ||
+                              (view.parent_kind == ParentKind::Item && later(view.parent)));
+  }
+
+  ItemId intern(Id id) { return {doc.client_index(id.client), id.clock}; }
+
+  bool append_to_run(const StructView& view);
+  void read_content(Item& item, const StructView& view, uint32_t offset);
+  void integrate(const StructView& view, uint32_t offset);
+  void integrate_all();
+  void integrate_one_client(Group& group);
+  void apply_deletes(std::span<const IdRange> ranges);
+};
+
+// Typing that goes on where the client's last run ended.
+bool Applier::append_to_run(const StructView& view) {
+  if (view.kind != StructKind::String || !view.has_origin || view.origin.client != view.id.client ||
+      view.origin.clock + 1 != view.id.clock) {
+    return false;
+  }
+  const uint32_t index = doc.find_client(view.id.client);
+  ClientRuns& client = doc.clients[index];
+  Item& run = doc.items[client.runs.at(client.runs.last()).item];
+  if (run.kind != Content::String || run.deleted() || (run.flags & Item::kHasRedone) ||
+      run.has_sub() || !doc.may_extend(run)) {
+    return false;
+  }
+  if (view.has_right_origin) {
+    if (!run.right_origin || run.right == kNil) return false;
+    const Item& right = doc.items[run.right];
+    if (view.right_origin.clock != run.right_origin.clock || !(right.id() == run.right_origin) ||
+        doc.clients[run.right_origin.client].id != view.right_origin.client) {
+      return false;
+    }
+  } else if (run.right_origin || run.right != kNil) {
+    return false;
+  }
+  TypeData& type = doc.types[run.parent];
+  if (doc.type_deleted(type)) return false;
+  doc.touch(client, index);
+  const bool ascii = view.text.size() == view.length;
+  doc.append_text(run, view.text, view.length, ascii);
+  client.state += view.length;
+  type.length += view.length;
+  doc.sequences.changed(client.runs.at(client.runs.last()).item, view.length);
+  if (type.cursor_item != client.runs.at(client.runs.last()).item) type.cursor_item = kNil;
+  doc.add_changed(run.parent, false, 0);
+  return true;
+}
+
+void Applier::read_content(Item& item, const StructView& view, uint32_t offset) {
+  item.kind = static_cast<Content>(view.kind);
+  item.length = view.length - offset;
+  switch (view.kind) {
+    case StructKind::String: {
+      std::string scratch;
+      std::string_view text =
+          offset == 0 ? view.text : split_text_right(view.text, offset, scratch);
+      doc.set_text(item, text, text.size() == item.length);
+      break;
+    }
+    case StructKind::Any: {
+      Decoder decoder(view.value);
+      for (uint32_t i = 0; i < offset; ++i) skip_any(decoder);
+      std::vector<Any> run;
+      run.reserve(std::min<size_t>(item.length, 1024));
+      for (uint32_t i = 0; i < item.length; ++i) run.push_back(read_any(decoder));
+      item.content = doc.values.add(std::move(run));
+      break;
+    }
+    case StructKind::Json: {
+      Decoder decoder(view.value);
+      std::vector<Any> run;
+      for (uint32_t i = 0; i < view.length; ++i) {
+        std::string_view text = decoder.var_string();
+        if (i < offset) continue;
+        Result<Any> value = text == "undefined" ? Result<Any>(Any()) : parse_json(text);
+        run.push_back(value.ok() ? std::move(value).value() : Any());
+      }
+      item.content = doc.values.add(std::move(run));
+      break;
+    }
+    case StructKind::Binary:
+      item.content =
+          doc.values.add({Any::bytes(std::vector<uint8_t>(view.value.begin(), view.value.end()))});
+      break;
+    case StructKind::Embed:
+    case StructKind::Format: {
+      Any value;
+      if (view.is_json_value) {
+        Result<Any> parsed = parse_json(crdt::text_of(view.value));
+        if (parsed.ok()) value = std::move(parsed).value();
+      } else {
+        Decoder decoder(view.value);
+        value = read_any(decoder);
+      }
+      if (view.kind == StructKind::Embed) {
+        item.content = doc.values.add({std::move(value)});
+      } else {
+        item.content = doc.formats.add({doc.strings.intern(view.text), std::move(value)});
+      }
+      break;
+    }
+    case StructKind::Type:
+      item.content = doc.new_type(static_cast<TypeKind>(view.type_ref), view.text);
+      break;
+    case StructKind::Doc: {
+      Decoder decoder(view.value);
+      item.content =
+          doc.subdocs_pool.add(Document::subdoc_from(std::string(view.text), read_any(decoder)));
+      break;
+    }
+    default:
+      break;
+  }
+}
+
+void Applier::integrate(const StructView& view, uint32_t offset) {
+  if (offset == 0 && append_to_run(view)) return;
+  Document& d = doc;
+  const uint32_t client = d.client_index(view.id.client);
+  Ref left = kNil;
+  Ref right = kNil;
+  uint32_t parent = 0;
+  uint32_t sub = 0;
+  bool has_sub = false;
+  ItemId origin;
+  ItemId right_origin;
+  if (view.is_item()) {
+    if (view.has_origin) {
+      left = d.clean_end(intern(view.origin));
+      origin = d.items[left].last_id();
+    }
+    if (view.has_right_origin) {
+      right = d.clean_start(intern(view.right_origin));
+      right_origin = d.items[right].id();
+    }
+    const bool collected = (left != kNil && d.items[left].kind == Content::Gc) ||
+                           (right != kNil && d.items[right].kind == Content::Gc);
+    if (!collected) {
+      if (view.parent_kind == ParentKind::Inherited) {
+        const Item& from = d.items[left != kNil ? left : right];
+        parent = from.parent;
+        has_sub = from.has_sub();
+        if (has_sub) sub = from.sub;
+      } else {
+        has_sub = view.has_parent_sub;
+        if (has_sub) sub = d.strings.intern(view.parent_sub);
+        if (view.parent_kind == ParentKind::Root) {
+          parent = d.root_type(view.parent_root, TypeKind::Undefined);
+        } else {
+          const Item& holder = d.items[d.find(intern(view.parent))];
+          parent = holder.kind == Content::Type ? holder.content : 0;
+        }
+      }
+    }
+    if (offset > 0) {
+      left = d.clean_end({client, view.id.clock + offset - 1});
+      origin = d.items[left].last_id();
+      if (d.items[left].kind == Content::Gc) parent = 0;
+    }
+  }
+  Ref ref = d.items.make();
+  Item& item = d.items[ref];
+  item.client = client;
+  item.clock = view.id.clock + offset;
+  item.length = view.length - offset;
+  if (parent != 0) {
+    item.parent = parent;
+    item.left = left;
+    item.right = right;
+    item.origin = origin;
+    item.right_origin = right_origin;
+    if (has_sub) {
+      item.flags |= Item::kHasSub;
+      item.sub = sub;
+    }
+    read_content(item, view, offset);
+  }
+  d.integrate(ref);
+}
+
+void Applier::integrate_one_client(Group& group) {
+  for (; group.next < group.end; ++group.next) {
+    const StructView& view = views[group.next];
+    if (view.kind == StructKind::Skip) continue;
+    const uint32_t state = doc.state_of(view.id.client);
+    std::optional<ClientId> waits_for;
+    if (view.id.clock > state) {
+      update_missing(view.id.client, view.id.clock - 1);
+    } else if (view.end() <= state) {
+      continue;
+    } else if (points_ahead(view)) {
+      malformed = "struct refers to units of its own client that come after it";
+      return;
+    } else if ((waits_for = missing_of(view))) {
+      update_missing(*waits_for, doc.state_of(*waits_for));
+    } else {
+      integrate(view, state - view.id.clock);
+      continue;
+    }
+    rest[group.client].assign(views.begin() + group.next, views.begin() + group.end);
+    return;
+  }
+}
+
+void Applier::integrate_all() {
+  if (groups.empty()) return;
+  if (groups.size() == 1) {
+    integrate_one_client(groups[0]);
+    return;
+  }
+  std::stable_sort(groups.begin(), groups.end(),
+                   [](const Group& a, const Group& b) { return a.client < b.client; });
+  // Of a client that is listed twice the last list counts.
+  size_t kept = 0;
+  for (size_t i = 0; i < groups.size(); ++i) {
+    if (i + 1 < groups.size() && groups[i + 1].client == groups[i].client) continue;
+    groups[kept++] = groups[i];
+  }
+  groups.resize(kept);
+  auto group_of = [&](ClientId client) -> Group* {
+    auto found = std::lower_bound(groups.begin(), groups.end(), client,
+                                  [](const Group& g, ClientId id) { return g.client < id; });
+    return found != groups.end() && found->client == client ? &*found : nullptr;
+  };
+  size_t open = groups.size();  // groups below are still to be begun
+  auto next_target = [&]() -> Group* {
+    while (open > 0) {
+      Group& group = groups[open - 1];
+      if (!group.gone && group.next < group.end) return &group;
+      --open;
+    }
+    return nullptr;
+  };
+  std::vector<uint32_t> stack;
+  auto give_up_stack = [&] {
+    for (uint32_t index : stack) {
+      const ClientId client = views[index].id.client;
+      Group& group = *group_of(client);
+      if (!group.gone) {
+        // The struct itself is the one before `next`.
+        rest[client].assign(views.begin() + (group.next - 1), views.begin() + group.end);
+        group.gone = true;
+        group.next = group.end;
+      } else {
+        rest[client].assign(1, views[index]);
+      }
+    }
+    stack.clear();
+  };
+  Group* target = next_target();
+  if (target == nullptr) return;
+  uint32_t head = target->next++;
+  for (;;) {
+    const StructView& view = views[head];
+    if (view.kind != StructKind::Skip) {
+      const uint32_t state = doc.state_of(view.id.client);
+      if (view.id.clock > state) {
+        stack.push_back(head);
+        update_missing(view.id.client, view.id.clock - 1);
+        give_up_stack();
+      } else if (view.end() > state) {
+        if (points_ahead(view)) {
+          malformed = "struct refers to units of its own client that come after it";
+          Group& group = *group_of(view.id.client);
+          group.gone = true;
+          group.next = group.end;
+        } else if (std::optional<ClientId> waits_for = missing_of(view)) {
+          stack.push_back(head);
+          Group* needed = group_of(*waits_for);
+          if (needed == nullptr || needed->gone || needed->next == needed->end) {
+            update_missing(*waits_for, doc.state_of(*waits_for));
+            give_up_stack();
+          } else {
+            head = needed->next++;
+            continue;
+          }
+        } else {
+          integrate(view, state - view.id.clock);
+        }
+      }
+    }
+    if (!stack.empty()) {
+      head = stack.back();
+      stack.pop_back();
+    } else if (target != nullptr && !target->gone && target->next < target->end) {
+      head = target->next++;
+    } else {
+      target = next_target();
+      if (target == nullptr) break;
+      head = target->next++;
+    }
+  }
+}
+
+void Applier::apply_deletes(std::span<const IdRange> ranges) {
+  for (const IdRange& range : ranges) {
+    const uint32_t index = doc.find_client(range.client);
+    const uint32_t state = index == kNoClient ? 0 : doc.clients[index].state;
+    if (range.clock >= state) {
+      unapplied.append(range);
+      continue;
+    }
+    const uint32_t end = range.end();
+    if (state < end) unapplied.append({range.client, state, end - state});
+    ClientRuns& client = doc.clients[index];
+    RunIndex::Position p = client.runs.find(range.clock);
+    Ref ref = client.runs.at(p).item;
+    if (doc.shrink_tail(ref, range.clock, range.length)) continue;
+    if (!doc.items[ref].deleted() && doc.items[ref].clock < range.clock) {
+      doc.split(client, p, range.clock - doc.items[ref].clock);
+      p = client.runs.next(p);
+    }
+    for (;;) {
+      ref = client.runs.at(p).item;
+      const Item& item = doc.items[ref];
+      if (item.clock >= end) break;
+      if (!item.deleted()) {
+        if (end < item.end()) doc.split(client, p, end - item.clock);
+        doc.delete_item(ref);
+        // Deleting a type deletes below it, which splits and merges nothing: `p` stays good.
+      }
+      if (client.runs.is_last(p)) break;
+      p = client.runs.next(p);
+    }
+  }
+}
+
+Result<void> Document::apply(std::span<const uint8_t> update, UpdateVersion version,
+                             Origin origin) {
+  Bytes retried;
+  const char* malformed = nullptr;
+  bool outermost = false;
+  bool begun = false;
+  // Closes the transaction on every way out; what observers throw leaves from here.
+  struct Closing {
+    Document& document;
+    const bool& outermost;
+    bool done = false;
+    void close() {
+      done = true;
+      if (outermost) document.commit();
+    }
+    ~Closing() noexcept(false) {
+      if (!done && outermost) document.commit();
+    }
+  } closing{*this, outermost};
+  for (;;) {
+    Applier applier(*this);
+    std::optional<Failure> failure;
+    StructReaderV1 v1;
+    StructReaderV2 v2;
+    if (version == UpdateVersion::V1) {
+      v1 = StructReaderV1(update);
+      applier.read(v1, failure);
+    } else {
+      v2 = StructReaderV2(update);
+      applier.read(v2, failure);
+    }
+    if (failure) {
+      if (!begun) closing.done = true;
+      if (begun) closing.close();
+      return Failure{"apply_update: " + failure->message};
+    }
+    if (!begun) {
+      begun = true;
+      outermost = begin(std::move(origin), false);
+    }
+    current->local = false;
+    applier.integrate_all();
+    if (applier.malformed != nullptr) malformed = applier.malformed;
+    bool retry = false;
+    std::optional<Doc::Pending> waiting;
+    if (!applier.rest.empty()) {
+      StructWriter<UpdateEncoderV2> writer;
+      for (const auto& [client, structs] : applier.rest) {
+        for (const StructView& view : structs) writer.write(view);
+      }
+      waiting = Doc::Pending{applier.missing, writer.finish(IdSet{})};
+    }
+    if (pending_structs) {
+      for (const auto& entry : pending_structs->missing.entries()) {
+        if (entry.clock < state_of(entry.client)) {
+          retry = true;
+          break;
+        }
+      }
+      if (waiting) {
+        for (const auto& entry : waiting->missing.entries()) {
+          StateVector& known = pending_structs->missing;
+          if (!known.contains(entry.client) || known.get(entry.client) > entry.clock) {
+            known.set(entry.client, entry.clock);
+          }
+        }
+        const ByteView parts[] = {pending_structs->update_v2, waiting->update_v2};
+        Result<Bytes> merged = merge_updates(parts, UpdateVersion::V2);
+        if (merged.ok()) pending_structs->update_v2 = std::move(merged).value();
+      }
+    } else {
+      pending_structs = std::move(waiting);
+    }
+    applier.apply_deletes(applier.deletes);
+    if (pending_deletes) {
+      Applier again(*this);
+      StructReaderV2 reader{ByteView(*pending_deletes)};
+      std::optional<Failure> ignored;
+      again.read(reader, ignored);
+      again.apply_deletes(again.deletes);
+      applier.unapplied.append(again.unapplied);
+      pending_deletes.reset();
+    }
+    if (!applier.unapplied.is_empty()) {
+      applier.unapplied.normalize();
+      UpdateEncoderV2 writer;
+      writer.rest().var_uint(0);
+      applier.unapplied.write(writer.rest(), UpdateVersion::V2);
+      pending_deletes = writer.finish();
+    }
+    if (!retry) break;
+    retried = std::move(pending_structs->update_v2);
+    pending_structs.reset();
+    update = retried;
+    version = UpdateVersion::V2;
+  }
+  closing.close();
+  if (malformed != nullptr) return Failure{std::string("apply_update: ") + malformed};
+  return {};
+}
+
+}  // namespace lattice::crdt::internal

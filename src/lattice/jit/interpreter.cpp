@@ -240,13 +240,11 @@ class Interpreter::Planner {
       case Op::Result:
         return;
       case Op::Const:
-        into_.constants_.push_back(take(node_id));
-        pin(node_id);
+        into_.constants_.push_back(pin(node_id));
         return;
       case Op::Param:
         into_.params_.push_back(node_id);
         if (into_.stage_.operands[node.imm].kind != OperandKind::Source) {
-          take(node_id);
           pin(node_id);
         }
         return;
@@ -342,9 +340,11 @@ class Interpreter::Planner {
     }
   }
 
-  // Constants and operands are filled once, so their slots are never given away.
-  void pin(uint32_t value) {
-    expiring_[std::max(last_use_[value], position_)].pop_back();  // take() put it there last
+  // Constants and operands are filled once, before anything runs: their slots are nobody else's,
+  // neither before nor after.
+  uint32_t pin(uint32_t value) {
+    slot_of_[value] = slots_++;
+    return value;
   }
 
   struct Use {

@@ -8,6 +8,7 @@
 #include <limits>
 #include <unordered_map>
 
+#include "lattice/collab/crdt/internal/any_builder.hpp"
 #include "lattice/collab/crdt/utf.hpp"
 
 namespace lattice::crdt {
@@ -42,38 +43,77 @@ std::optional<uint32_t> array_index(std::string_view key) noexcept {
   return static_cast<uint32_t>(value);
 }
 
-// Of equal keys the last value stays, in the first one's place.
-void drop_repeated_keys(Any::Object& entries) {
-  constexpr size_t kScanMax = 16;
-  const auto keep = [&entries](size_t kept, size_t i) {
-    if (kept != i) entries[kept] = std::move(entries[i]);
-  };
-  size_t kept = 0;
-  if (entries.size() <= kScanMax) {
-    for (size_t i = 0; i < entries.size(); ++i) {
-      const auto end = entries.begin() + static_cast<std::ptrdiff_t>(kept);
-      const auto found = std::find_if(entries.begin(), end, [&](const Any::Entry& entry) {
-        return entry.first == entries[i].first;
-      });
-      if (found != end) {
-        found->second = std::move(entries[i].second);
-      } else {
-        keep(kept++, i);
-      }
-    }
-  } else {
-    std::unordered_map<std::string, size_t> places;
-    places.reserve(entries.size());
-    for (size_t i = 0; i < entries.size(); ++i) {
-      const auto [place, is_new] = places.try_emplace(entries[i].first, kept);
-      if (is_new) {
-        keep(kept++, i);
-      } else {
-        entries[place->second].second = std::move(entries[i].second);
-      }
+// A key's number and its first eight bytes, which decide most comparisons.
+struct KeyPlace {
+  uint64_t prefix = 0;
+  uint32_t entry = 0;
+};
+
+uint64_t prefix_of(std::string_view key) noexcept {
+  uint64_t prefix = 0;
+  for (size_t i = 0; i < 8; ++i) {
+    prefix = prefix << 8 | (i < key.size() ? static_cast<uint8_t>(key[i]) : 0U);
+  }
+  return prefix;
+}
+
+// Marks entries whose key came before, and moves the last value of equal keys to the first of them.
+// By sorting: whoever chooses the keys could make any hash table slow.
+std::vector<bool> mark_repeated_keys(std::span<Any::Entry> entries) {
+  std::vector<KeyPlace> places;
+  places.reserve(entries.size());
+  for (uint32_t i = 0; i < entries.size(); ++i) {
+    places.push_back({prefix_of(entries[i].first), i});
+  }
+  std::sort(places.begin(), places.end(), [entries](const KeyPlace& a, const KeyPlace& b) {
+    if (a.prefix != b.prefix) return a.prefix < b.prefix;
+    const int comparison = entries[a.entry].first.compare(entries[b.entry].first);
+    return comparison != 0 ? comparison < 0 : a.entry < b.entry;
+  });
+  std::vector<bool> is_repeated(entries.size());
+  for (size_t i = places.size(); i-- > 1;) {
+    Any::Entry& earlier = entries[places[i - 1].entry];
+    Any::Entry& later = entries[places[i].entry];
+    if (places[i - 1].prefix != places[i].prefix || earlier.first != later.first) continue;
+    is_repeated[places[i].entry] = true;
+    earlier.second = std::move(later.second);
+  }
+  return is_repeated;
+}
+
+bool has_repeated_key(std::span<const Any::Entry> entries) noexcept {
+  for (size_t i = 1; i < entries.size(); ++i) {
+    for (size_t k = 0; k < i; ++k) {
+      if (entries[k].first == entries[i].first) return true;
     }
   }
-  entries.resize(kept);
+  return false;
+}
+
+// The entries in JavaScript's order, by their numbers; empty when they have it already.
+std::vector<uint32_t> javascript_order(std::span<Any::Entry> entries) {
+  constexpr size_t kScanMax = 16;
+  std::vector<bool> is_repeated;
+  if (entries.size() > kScanMax || has_repeated_key(entries)) {
+    is_repeated = mark_repeated_keys(entries);
+  }
+  std::vector<std::pair<uint32_t, uint32_t>> indices;
+  std::vector<uint32_t> others;
+  for (uint32_t i = 0; i < entries.size(); ++i) {
+    if (!is_repeated.empty() && is_repeated[i]) continue;
+    if (const std::optional<uint32_t> index = array_index(entries[i].first)) {
+      indices.emplace_back(*index, i);
+    } else {
+      others.push_back(i);
+    }
+  }
+  if (others.size() == entries.size()) return {};
+  std::sort(indices.begin(), indices.end());
+  std::vector<uint32_t> order;
+  order.reserve(indices.size() + others.size());
+  for (const auto& [index, i] : indices) order.push_back(i);
+  order.insert(order.end(), others.begin(), others.end());
+  return order;
 }
 
 void write_number(Encoder& encoder, double value) {
@@ -113,69 +153,80 @@ std::string_view read_text(Decoder& decoder) {
   return text;
 }
 
-Any read_nested(Decoder& decoder, size_t depth);
+// Reads values. No value takes less than a byte, so all counts together may name as many as there
+// are bytes: memory for them is set aside before they are read.
+class AnyReader {
+ public:
+  explicit AnyReader(Decoder& decoder) noexcept
+      : decoder_(decoder), values_left_(decoder.remaining()) {}
 
-Any read_array(Decoder& decoder, size_t depth) {
-  const uint64_t count = decoder.var_uint();
-  if (count > decoder.remaining()) decoder.fail("array is longer than its bytes");
-  Any::Array items;
-  for (uint64_t i = 0; i < count && decoder.ok(); ++i) {
-    items.push_back(read_nested(decoder, depth + 1));
+  Any read(size_t depth) {
+    if (depth > kAnyDepthMax) return fail("value is nested too deeply");
+    switch (decoder_.u8()) {
+      case kUndefined:
+        return {};
+      case kNull:
+        return nullptr;
+      case kInteger:
+        return read_integer(decoder_);
+      case kFloat32:
+        return static_cast<double>(std::bit_cast<float>(decoder_.u32_big_endian()));
+      case kFloat64:
+        return std::bit_cast<double>(decoder_.u64_big_endian());
+      case kBigInt:
+        return Any::bigint(static_cast<int64_t>(decoder_.u64_big_endian()));
+      case kFalse:
+        return false;
+      case kTrue:
+        return true;
+      case kString:
+        return read_text(decoder_);
+      case kObject:
+        return read_object(depth);
+      case kArray:
+        return read_array(depth);
+      case kBytes: {
+        return Any::bytes(decoder_.var_bytes());
+      }
+      default:
+        return fail("unknown kind of value");
+    }
   }
-  return decoder.ok() ? Any::array(std::move(items)) : Any();
-}
 
-Any read_object(Decoder& decoder, size_t depth) {
-  const uint64_t count = decoder.var_uint();
-  if (count > decoder.remaining() / 2) decoder.fail("object is longer than its bytes");
-  Any::Object entries;
-  for (uint64_t i = 0; i < count && decoder.ok(); ++i) {
-    const std::string_view key = read_text(decoder);
-    entries.emplace_back(std::string(key), read_nested(decoder, depth + 1));
-  }
-  return decoder.ok() ? Any::object(std::move(entries)) : Any();
-}
-
-Any read_nested(Decoder& decoder, size_t depth) {
-  if (depth > kAnyDepthMax) {
-    decoder.fail("value is nested too deeply");
+ private:
+  Any fail(const char* reason) noexcept {
+    decoder_.fail(reason);
     return {};
   }
-  switch (decoder.u8()) {
-    case kUndefined:
-      return {};
-    case kNull:
-      return nullptr;
-    case kInteger:
-      return read_integer(decoder);
-    case kFloat32:
-      return static_cast<double>(std::bit_cast<float>(decoder.u32_big_endian()));
-    case kFloat64:
-      return std::bit_cast<double>(decoder.u64_big_endian());
-    case kBigInt:
-      return Any::bigint(static_cast<int64_t>(decoder.u64_big_endian()));
-    case kFalse:
-      return false;
-    case kTrue:
-      return true;
-    case kString:
-      return read_text(decoder);
-    case kObject:
-      return read_object(decoder, depth);
-    case kArray:
-      return read_array(decoder, depth);
-    case kBytes: {
-      const ByteView bytes = decoder.var_bytes();
-      return Any::bytes({bytes.begin(), bytes.end()});
-    }
-    default:
-      decoder.fail("unknown kind of value");
-      return {};
+  bool take(uint64_t count, uint64_t values_each) noexcept {
+    if (count > values_left_ / values_each) return false;
+    values_left_ -= count * values_each;
+    return true;
   }
-}
+  Any read_array(size_t depth) {
+    const uint64_t count = decoder_.var_uint();
+    if (!take(count, 1)) return fail("array is longer than its bytes");
+    internal::ListBuilder<Any> items(static_cast<size_t>(count));
+    for (uint64_t i = 0; i < count && decoder_.ok(); ++i) items.add(read(depth + 1));
+    return decoder_.ok() ? items.finish() : Any();
+  }
+  Any read_object(size_t depth) {
+    const uint64_t count = decoder_.var_uint();
+    if (!take(count, 2)) return fail("object is longer than its bytes");
+    internal::ListBuilder<Any::Entry> entries(static_cast<size_t>(count));
+    for (uint64_t i = 0; i < count && decoder_.ok(); ++i) {
+      const std::string_view key = read_text(decoder_);
+      entries.add({std::string(key), read(depth + 1)});
+    }
+    return decoder_.ok() ? entries.finish() : Any();
+  }
 
-bool equal_objects(const Any::Object& a, const Any& b) {
-  const Any::Object& others = b.as_object();
+  Decoder& decoder_;
+  uint64_t values_left_;
+};
+
+bool equal_objects(const Any::ObjectView& a, const Any& b) {
+  const Any::ObjectView& others = b.as_object();
   if (a.size() != others.size()) return false;
   constexpr size_t kScanMax = 16;
   std::unordered_map<std::string_view, const Any*> places;
@@ -197,16 +248,100 @@ bool equal_objects(const Any::Object& a, const Any& b) {
 
 }  // namespace
 
-Any Any::object(Object entries) {
-  drop_repeated_keys(entries);
-  const auto is_index = [](const Entry& entry) { return array_index(entry.first).has_value(); };
-  const auto others = std::stable_partition(entries.begin(), entries.end(), is_index);
-  std::sort(entries.begin(), others, [](const Entry& a, const Entry& b) {
-    return *array_index(a.first) < *array_index(b.first);
-  });
+template <>
+Any internal::ListBuilder<uint8_t>::finish() {
   Any any;
-  any.value_ = std::make_shared<const Object>(std::move(entries));
+  any.kind_ = Any::Kind::Bytes;
+  any.payload_.bytes = std::exchange(list_, nullptr);
   return any;
+}
+
+template <>
+Any internal::ListBuilder<Any>::finish() {
+  Any any;
+  any.kind_ = Any::Kind::Array;
+  any.payload_.array = std::exchange(list_, nullptr);
+  return any;
+}
+
+template <>
+Any internal::ListBuilder<Any::Entry>::finish() {
+  const std::vector<uint32_t> order = javascript_order({begin(), size()});
+  if (!order.empty()) {
+    ListBuilder ordered(order.size());
+    for (const uint32_t i : order) ordered.add(std::move(begin()[i]));
+    std::swap(list_, ordered.list_);
+  }
+  Any any;
+  any.kind_ = Any::Kind::Object;
+  any.payload_.object = std::exchange(list_, nullptr);
+  return any;
+}
+
+Any::Any(std::string_view text) : kind_(Kind::String) {
+  // Strings of one ASCII character are made once: there may be very many of them.
+  constexpr size_t kSingles = 128;
+  struct Singles {
+    std::array<StringBox*, kSingles> boxes;
+    Singles() {
+      for (size_t i = 0; i < kSingles; ++i) {
+        boxes[i] = new StringBox(std::string(1, static_cast<char>(i)));
+      }
+    }
+  };
+  if (text.empty()) return;
+  if (text.size() == 1 && static_cast<uint8_t>(text[0]) < kSingles) {
+    // Never freed: values of static lifetime may outlive any owner.
+    static const Singles* const kBoxes = new Singles();
+    payload_.string = kBoxes->boxes[static_cast<uint8_t>(text[0])];
+    payload_.string->retain();
+    return;
+  }
+  payload_.string = new StringBox(std::string(text));
+}
+
+Any Any::bytes(ByteView bytes) {
+  internal::ListBuilder<uint8_t> builder(bytes.size());
+  builder.add_all(bytes);
+  return builder.finish();
+}
+
+Any Any::array(Array items) {
+  internal::ListBuilder<Any> builder(items.size());
+  for (Any& item : items) builder.add(std::move(item));
+  return builder.finish();
+}
+
+Any Any::object(Object entries) {
+  internal::ListBuilder<Entry> builder(entries.size());
+  for (Entry& entry : entries) builder.add(std::move(entry));
+  return builder.finish();
+}
+
+void Any::retain_shared() noexcept {
+  switch (kind_) {
+    case Kind::String:
+      return payload_.string->retain();
+    case Kind::Bytes:
+      return payload_.bytes->retain();
+    case Kind::Array:
+      return payload_.array->retain();
+    default:
+      return payload_.object->retain();
+  }
+}
+
+void Any::release_shared() noexcept {
+  switch (kind_) {
+    case Kind::String:
+      return payload_.string->release();
+    case Kind::Bytes:
+      return payload_.bytes->release();
+    case Kind::Array:
+      return payload_.array->release();
+    default:
+      return payload_.object->release();
+  }
 }
 
 const Any* Any::find(std::string_view key) const noexcept {
@@ -226,13 +361,19 @@ bool operator==(const Any& a, const Any& b) {
     case Any::Kind::String:
       return a.as_string() == b.as_string();
     case Any::Kind::Bytes:
-      return a.as_bytes() == b.as_bytes();
+      return std::equal(a.as_bytes().begin(), a.as_bytes().end(), b.as_bytes().begin(),
+                        b.as_bytes().end());
     case Any::Kind::Array:
-      return a.as_array() == b.as_array();
+      return std::equal(a.as_array().begin(), a.as_array().end(), b.as_array().begin(),
+                        b.as_array().end());
     case Any::Kind::Object:
       return equal_objects(a.as_object(), b);
+    case Any::Kind::Boolean:
+      return a.as_boolean() == b.as_boolean();
+    case Any::Kind::BigInt:
+      return a.as_bigint() == b.as_bigint();
     default:
-      return a.value_ == b.value_;
+      return true;
   }
 }
 
@@ -278,7 +419,7 @@ void write_any(Encoder& encoder, const Any& value) {
   }
 }
 
-Any read_any(Decoder& decoder) { return read_nested(decoder, 0); }
+Any read_any(Decoder& decoder) { return AnyReader(decoder).read(0); }
 
 void skip_any(Decoder& decoder) {
   // Values still to come on each level; an object's level also has a key before each value.

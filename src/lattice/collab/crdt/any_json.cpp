@@ -6,6 +6,7 @@
 #include <cstdlib>
 
 #include "lattice/collab/crdt/any.hpp"
+#include "lattice/collab/crdt/internal/any_builder.hpp"
 #include "lattice/collab/crdt/utf.hpp"
 
 namespace lattice::crdt {
@@ -65,7 +66,7 @@ void append_quoted(std::string& out, std::string_view text) {
 // False when there is a bigint in it.
 bool append_json(std::string& out, const Any& value);
 
-bool append_json_array(std::string& out, const Any::Array& items) {
+bool append_json_array(std::string& out, const Any::ArrayView& items) {
   out.push_back('[');
   for (size_t i = 0; i < items.size(); ++i) {
     if (i != 0) out.push_back(',');
@@ -79,7 +80,7 @@ bool append_json_array(std::string& out, const Any::Array& items) {
   return true;
 }
 
-bool append_json_object(std::string& out, const Any::Object& entries) {
+bool append_json_object(std::string& out, const Any::ObjectView& entries) {
   out.push_back('{');
   bool is_first = true;
   for (const auto& [key, value] : entries) {
@@ -95,7 +96,7 @@ bool append_json_object(std::string& out, const Any::Object& entries) {
 }
 
 // A Uint8Array is an object with its indices as keys.
-void append_json_bytes(std::string& out, const std::vector<uint8_t>& bytes) {
+void append_json_bytes(std::string& out, const Any::BytesView& bytes) {
   out.push_back('{');
   for (size_t i = 0; i < bytes.size(); ++i) {
     if (i != 0) out.push_back(',');
@@ -231,72 +232,122 @@ class JsonScanner {
   size_t at_ = 0;
 };
 
-bool parse_value(JsonScanner& scanner, size_t depth, Any* out);
+// Reads JSON twice: the first pass checks the text and counts what is in each array and object, the
+// second builds them in as much memory as they need. The counts stand in the order in which arrays
+// and objects begin.
+class JsonReader {
+ public:
+  explicit JsonReader(std::string_view text) noexcept : scanner_(text) {}
 
-bool parse_array(JsonScanner& scanner, size_t depth, Any* out) {
-  Any::Array items;
-  scanner.skip_space();
-  if (!scanner.take(']')) {
+  // Checks only; counts into `counts` unless that is null.
+  bool check(std::vector<uint32_t>* counts) {
+    counts_ = counts;
+    if (!read(0, nullptr)) return false;
+    scanner_.skip_space();
+    return scanner_.at_end();
+  }
+  // REQUIRES: check() of the same text filled `counts`.
+  Any build(std::vector<uint32_t>& counts) {
+    counts_ = &counts;
+    Any value;
+    read(0, &value);
+    return value;
+  }
+  size_t offset() const noexcept { return scanner_.offset(); }
+
+ private:
+  bool read(size_t depth, Any* out);
+  bool read_array(size_t depth, Any* out);
+  bool read_object(size_t depth, Any* out);
+  // Where the count of the array or object that begins here stands; while building, it is there.
+  size_t begin_list(bool is_building) {
+    if (counts_ != nullptr && !is_building) counts_->push_back(0);
+    return is_building ? next_count_++ : counts_ != nullptr ? counts_->size() - 1 : 0;
+  }
+
+  JsonScanner scanner_;
+  std::vector<uint32_t>* counts_ = nullptr;
+  size_t next_count_ = 0;
+};
+
+bool JsonReader::read_array(size_t depth, Any* out) {
+  const size_t place = begin_list(out != nullptr);
+  internal::ListBuilder<Any> items(out != nullptr ? (*counts_)[place] : 0);
+  uint32_t count = 0;
+  scanner_.skip_space();
+  if (!scanner_.take(']')) {
     do {
       Any item;
-      if (!parse_value(scanner, depth + 1, out != nullptr ? &item : nullptr)) return false;
-      if (out != nullptr) items.push_back(std::move(item));
-      scanner.skip_space();
-    } while (scanner.take(','));
-    if (!scanner.take(']')) return false;
+      if (!read(depth + 1, out != nullptr ? &item : nullptr)) return false;
+      if (out != nullptr) items.add(std::move(item));
+      ++count;
+      scanner_.skip_space();
+    } while (scanner_.take(','));
+    if (!scanner_.take(']')) return false;
   }
-  if (out != nullptr) *out = Any::array(std::move(items));
+  if (out != nullptr) {
+    *out = items.finish();
+  } else if (counts_ != nullptr) {
+    (*counts_)[place] = count;
+  }
   return true;
 }
 
-bool parse_object(JsonScanner& scanner, size_t depth, Any* out) {
-  Any::Object entries;
-  scanner.skip_space();
-  if (!scanner.take('}')) {
+bool JsonReader::read_object(size_t depth, Any* out) {
+  const size_t place = begin_list(out != nullptr);
+  internal::ListBuilder<Any::Entry> entries(out != nullptr ? (*counts_)[place] : 0);
+  uint32_t count = 0;
+  scanner_.skip_space();
+  if (!scanner_.take('}')) {
     do {
       std::string key;
       Any value;
-      scanner.skip_space();
-      if (!scanner.string(out != nullptr ? &key : nullptr)) return false;
-      scanner.skip_space();
-      if (!scanner.take(':')) return false;
-      if (!parse_value(scanner, depth + 1, out != nullptr ? &value : nullptr)) return false;
-      if (out != nullptr) entries.emplace_back(std::move(key), std::move(value));
-      scanner.skip_space();
-    } while (scanner.take(','));
-    if (!scanner.take('}')) return false;
+      scanner_.skip_space();
+      if (!scanner_.string(out != nullptr ? &key : nullptr)) return false;
+      scanner_.skip_space();
+      if (!scanner_.take(':')) return false;
+      if (!read(depth + 1, out != nullptr ? &value : nullptr)) return false;
+      if (out != nullptr) entries.add({std::move(key), std::move(value)});
+      ++count;
+      scanner_.skip_space();
+    } while (scanner_.take(','));
+    if (!scanner_.take('}')) return false;
   }
-  if (out != nullptr) *out = Any::object(std::move(entries));
+  if (out != nullptr) {
+    *out = entries.finish();
+  } else if (counts_ != nullptr) {
+    (*counts_)[place] = count;
+  }
   return true;
 }
 
-bool parse_value(JsonScanner& scanner, size_t depth, Any* out) {
+bool JsonReader::read(size_t depth, Any* out) {
   if (depth > kAnyDepthMax) return false;
   const auto set = [out](Any value) {
     if (out != nullptr) *out = std::move(value);
     return true;
   };
-  scanner.skip_space();
-  switch (scanner.peek()) {
+  scanner_.skip_space();
+  switch (scanner_.peek()) {
     case '[':
-      scanner.take('[');
-      return parse_array(scanner, depth, out);
+      scanner_.take('[');
+      return read_array(depth, out);
     case '{':
-      scanner.take('{');
-      return parse_object(scanner, depth, out);
+      scanner_.take('{');
+      return read_object(depth, out);
     case '"': {
-      if (out == nullptr) return scanner.string(nullptr);
+      if (out == nullptr) return scanner_.string(nullptr);
       std::string text;
-      return scanner.string(&text) && set(std::move(text));
+      return scanner_.string(&text) && set(std::move(text));
     }
     case 't':
-      return scanner.take("true") && set(true);
+      return scanner_.take("true") && set(true);
     case 'f':
-      return scanner.take("false") && set(false);
+      return scanner_.take("false") && set(false);
     case 'n':
-      return scanner.take("null") && set(nullptr);
+      return scanner_.take("null") && set(nullptr);
     default: {
-      const std::string_view digits = scanner.number();
+      const std::string_view digits = scanner_.number();
       if (digits.empty()) return false;
       if (out == nullptr) return true;
       double value = 0;
@@ -353,23 +404,15 @@ std::optional<std::string> to_json(const Any& value) {
 }
 
 Result<Any> parse_json(std::string_view text) {
-  JsonScanner scanner(text);
-  Any value;
-  bool ok = checked_utf16_length(text) >= 0 && parse_value(scanner, 0, &value);
-  scanner.skip_space();
-  ok = ok && scanner.at_end();
-  if (!ok) {
-    return Failure{"JSON text cannot be read at byte " + std::to_string(scanner.offset()) + " of " +
+  std::vector<uint32_t> counts;
+  JsonReader checker(text);
+  if (checked_utf16_length(text) < 0 || !checker.check(&counts)) {
+    return Failure{"JSON text cannot be read at byte " + std::to_string(checker.offset()) + " of " +
                    std::to_string(text.size())};
   }
-  return value;
+  return JsonReader(text).build(counts);
 }
 
-bool is_valid_json(std::string_view text) noexcept {
-  JsonScanner scanner(text);
-  if (!parse_value(scanner, 0, nullptr)) return false;
-  scanner.skip_space();
-  return scanner.at_end();
-}
+bool is_valid_json(std::string_view text) { return JsonReader(text).check(nullptr); }
 
 }  // namespace lattice::crdt

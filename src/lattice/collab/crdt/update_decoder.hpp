@@ -63,7 +63,7 @@ class UpdateDecoderV1 {
   }
   // The value of an embed or a format: JSON text here.
   static constexpr bool kValueIsJson = true;
-  ByteView json_value() noexcept {
+  ByteView json_value() {
     const std::string_view text = rest_.var_string();
     if (!is_valid_json_text(text)) {
       rest_.fail("value is no JSON");
@@ -72,7 +72,7 @@ class UpdateDecoderV1 {
     return bytes_of(text);
   }
   // `count` varstrings, each JSON or "undefined".
-  ByteView json_strings(uint64_t count) noexcept {
+  ByteView json_strings(uint64_t count) {
     const uint8_t* const begin = rest_.position();
     for (uint64_t i = 0; i < count && rest_.ok(); ++i) check_json_string(rest_.var_string());
     return rest_.ok() ? ByteView(begin, rest_.position()) : ByteView();
@@ -86,12 +86,12 @@ class UpdateDecoderV1 {
   }
 
  private:
-  static bool is_valid_json_text(std::string_view text) noexcept {
+  static bool is_valid_json_text(std::string_view text) {
     // "true" and "null" are what formats mostly say.
     return text == "true" || text == "null" ||
            (checked_utf16_length(text) >= 0 && is_valid_json(text));
   }
-  void check_json_string(std::string_view text) noexcept {
+  void check_json_string(std::string_view text) {
     if (text != "undefined" && !is_valid_json_text(text)) rest_.fail("value is no JSON");
   }
 

@@ -36,6 +36,19 @@ class EffectQueue {
       make_room(lane);
     lane.fifo[lane.end++] = entry;
   }
+  // Where to write up to `count` entries of priority 0; end_push() tells the end of what was.
+  Entry* begin_push(Phase phase, uint32_t count) {
+    Lane& lane = lanes_[static_cast<size_t>(phase)];
+    while (lane.capacity - lane.end < count) [[unlikely]]
+      make_room(lane);
+    return lane.fifo.get() + lane.end;
+  }
+  void end_push(Phase phase, const Entry* end) noexcept {
+    Lane& lane = lanes_[static_cast<size_t>(phase)];
+    const auto now = static_cast<uint32_t>(end - lane.fifo.get());
+    size_ += now - lane.end;
+    lane.end = now;
+  }
   // The next effect that may run.
   Entry pop() noexcept {
     if (ranked_ != 0) [[unlikely]]

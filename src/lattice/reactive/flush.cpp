@@ -49,46 +49,82 @@ inline bool Graph::is_stale_here(Computation* memo) noexcept {
   return false;
 }
 
+// A memo of a row has changed: those that read it are Dirty. `next` is 0 where the row has ended.
+void Graph::tell_next(const Computation* memo, Index next, Index effect) noexcept {
+  if (memo->subs == 0) return;
+  // Mostly there is one reader: the next in the row.
+  const Link* link = at<Link>(memo->subs);
+  if (link->next_sub == 0 && (link->sub == next || link->sub == effect)) {
+    at<Computation>(link->sub)->flags |= kDirty;
+  } else {
+    shallow_propagate(memo->subs);
+  }
+}
+
+// run_row() from a step on, after links have changed.
+[[gnu::noinline]] void Graph::run_row_with_care(uint32_t step, Index effect) noexcept {
+  const Rows& rows = plans_.rows;  // all 0 from when a memo is disposed
+  for (Index entry; (entry = rows[step]) != 0; ++step) {
+    const Index index = entry & ~kSharedBit;
+    Computation* memo = computation_at(index);
+    const bool is_dirty =
+        (memo->flags & kDirty) || ((memo->flags & kPending) && is_stale_here(memo));
+    if (!is_dirty) continue;
+    if (memo->subs == 0) {  // nobody needs it any more
+      memo->flags |= kDirty;
+    } else if (run_in_frame(memo, index)) {
+      tell_next(memo, rows[step + 1] & ~kSharedBit, effect);
+    }
+  }
+}
+
 // Brings the memos on the way to an effect up to date, sources first: each has one source only, the
 // one before it, so that asking the effect (check_dirty) would come to the same in the same order.
 // Nothing must run before; afterwards the effect's flags tell.
+//
+// While no link has changed since the row was noted, the row itself says who reads what.
 inline void Graph::run_row(uint32_t path, Index effect) noexcept {
+  const uint64_t topology = plans_.topology();
+  if (topology_ != topology) [[unlikely]]
+    return run_row_with_care(path, effect);
   const Rows& rows = plans_.rows;
+  const Computation* before = nullptr;
+  bool is_dirty = false;  // `before` has changed, which the next one's flags need not tell
   uint32_t step = path;
-  bool is_dirty = false;  // the one before has changed, which its flags need not tell
-  for (Index index = rows[step]; index != 0;) {
+  for (Index entry; (entry = rows[step]) != 0; ++step) {
+    const Index index = entry & ~kSharedBit;
     Computation* memo = computation_at(index);
-    const Flags flags = memo->flags;
-    if (!is_dirty && !(flags & kDirty)) {
-      is_dirty = (flags & kPending) != 0 && is_stale_here(memo);
-      if (!is_dirty) {
-        index = rows[++step];
-        continue;
+    if (!is_dirty) {
+      const Flags flags = memo->flags;
+      if (!(flags & kDirty)) {
+        if (before != nullptr && !(before->flags & (kDirty | kPending | kRunning))) {
+          memo->flags = static_cast<Flags>(flags & ~kPending);
+          before = memo;
+          continue;
+        }
+        is_dirty = (flags & kPending) != 0 && is_stale_here(memo);
+        if (topology_ != topology) [[unlikely]] {
+          if (is_dirty) memo->flags |= kDirty;
+          return run_row_with_care(step, effect);
+        }
+        if (!is_dirty) {
+          before = memo;
+          continue;
+        }
       }
-    }
-    if (memo->subs == 0) [[unlikely]] {  // nobody needs it any more
-      if (is_dirty) memo->flags |= kDirty;
-      is_dirty = false;
-      index = rows[++step];
-      continue;
     }
     is_dirty = run_in_frame(memo, index);
-    index = rows[++step];
-    if (!is_dirty || memo->subs == 0) {
-      is_dirty = false;
-      continue;
+    if (topology_ != topology) [[unlikely]] {
+      if (is_dirty) tell_next(memo, rows[step + 1] & ~kSharedBit, effect);
+      return run_row_with_care(step + 1, effect);
     }
-    // Mostly there is one reader: the next in the row.
-    const Link* link = at<Link>(memo->subs);
-    if (link->next_sub != 0 || link->sub != index) [[unlikely]] {
+    if (is_dirty && (entry & kSharedBit)) {
+      shallow_propagate(memo->subs);
       is_dirty = false;
-      if (link->next_sub == 0 && link->sub == effect) {
-        at<Computation>(effect)->flags |= kDirty;
-      } else {
-        shallow_propagate(memo->subs);
-      }
     }
+    before = memo;
   }
+  if (is_dirty) at<Computation>(effect)->flags |= kDirty;
 }
 
 inline void Graph::run_if_stale(Computation* effect) {

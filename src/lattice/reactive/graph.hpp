@@ -414,8 +414,11 @@ class Graph {
   void mark_below(Index first) noexcept;
   bool plan_steps(Node* source);
   void make_plan(Node* source, Plan& plan) noexcept;
+  void sort_steps(Plan& plan) noexcept;
   template <bool kAtOnce>
   void mark_by_plan(const Plan& plan) noexcept;
+  template <bool kAtOnce>
+  void mark_mixed(const Plan& plan) noexcept;
   template <bool kAtOnce>
   void mark_all(Node* source) noexcept;
   Flags mark_again(const Link* link, Computation* sub) noexcept;
@@ -469,6 +472,8 @@ class Graph {
   bool is_stale(Computation* sub) noexcept;
   bool is_stale_here(Computation* memo) noexcept;
   void run_row(uint32_t path, Index effect) noexcept;
+  void run_row_with_care(uint32_t step, Index effect) noexcept;
+  void tell_next(const Computation* memo, Index next, Index effect) noexcept;
   void request_flush() noexcept;
   void run_queue();
   void run_effect(EffectQueue::Entry entry);

@@ -5,6 +5,7 @@
 // a plan: the next writes mark by one pass over an array. With it goes, for each effect, the row of
 // memos that lead to it; bringing those up to date in order replaces the walk back from the effect.
 // Neither changes what runs, or in which order.
+#include <algorithm>
 #include <unordered_set>
 #include <vector>
 
@@ -129,7 +130,7 @@ bool Graph::plan_steps(Node* source) {
       if (!is_direct && link->next_sub != 0) siblings.push_back(at<Link>(link->next_sub));
       if (is_new && is_memo && sub->subs != 0) {
         if (is_only_link(link, sub)) {
-          rows.add(link->sub);
+          rows.add(link->sub | (sub->subs != sub->subs_tail ? kSharedBit : 0));
         } else {
           rows.restart();
         }
@@ -149,19 +150,73 @@ bool Graph::plan_steps(Node* source) {
 // Marks as mark() would.
 template <bool kAtOnce>
 void Graph::mark_by_plan(const Plan& plan) noexcept {
-  static_assert(kPending >> 1 == kDirty);
-  const PlanStep* last = plans_.steps.data() + plan.end;
-  for (const PlanStep* step = plans_.steps.data() + plan.begin; step != last; ++step) {
-    auto* node = computation_at(step->node & ~kOwnerBit);
-    const uint32_t is_dirty = kAtOnce ? step->node >> 31 : 0;
-    const Flags flags = node->flags;
-    if (flags & kMarked) [[unlikely]] {
-      if ((flags & (kRecursed | kWatching)) == (kRecursed | kWatching)) notify(node, step->path);
-      node->flags = static_cast<Flags>((node->flags & ~kRecursed) | (kPending >> is_dirty));
-      continue;
+  constexpr Flags kOfDirect = kAtOnce ? kDirty : kPending;
+  const auto mark_memos = [](const PlanStep* step, const PlanStep* last, Flags more) {
+    for (; step != last; ++step) {
+      auto* memo = computation_at(step->node);
+      memo->flags = static_cast<Flags>((memo->flags & ~kRecursed) | more);
     }
-    node->flags = static_cast<Flags>(flags | (kPending >> is_dirty));
-    if (flags & kWatching) notify(node, step->path);
+  };
+  const PlanStep* steps = plans_.steps.data();
+  mark_memos(steps + plan.begin, steps + plan.others, kOfDirect);
+  mark_memos(steps + plan.others, steps + plan.effects, kPending);
+  if (plan.phase == kMixedPhases) [[unlikely]]
+    return mark_mixed<kAtOnce>(plan);
+  const auto phase = static_cast<Phase>(plan.phase);
+  EffectQueue::Entry* entry = queue_.begin_push(phase, plan.end - plan.effects);
+  const PlanStep* last = steps + plan.end;
+  for (const PlanStep* step = steps + plan.effects; step != last; ++step) {
+    const Index index = step->node & ~kOwnerBit;
+    auto* effect = computation_at(index);
+    const Flags flags = effect->flags;
+    const Flags more = step->node & kOwnerBit ? kOfDirect : kPending;
+    if (flags & (kMarked | kQueued)) [[unlikely]] {
+      effect->flags = static_cast<Flags>((flags & ~kRecursed) | more);
+      if ((flags & kQueued) || !(flags & kRecursed)) continue;
+    }
+    effect->flags = static_cast<Flags>((flags & ~kRecursed) | more | kQueued);
+    *entry++ = {index, step->path};
+  }
+  queue_.end_push(phase, entry);
+}
+
+// The effects of a plan that do not all wait in one lane.
+template <bool kAtOnce>
+[[gnu::noinline]] void Graph::mark_mixed(const Plan& plan) noexcept {
+  for (uint32_t at_step = plan.effects; at_step != plan.end; ++at_step) {
+    const PlanStep step = plans_.steps[at_step];
+    auto* effect = computation_at(step.node & ~kOwnerBit);
+    const Flags more = kAtOnce && (step.node & kOwnerBit) ? kDirty : kPending;
+    const Flags flags = effect->flags;
+    effect->flags = static_cast<Flags>((flags & ~kRecursed) | more);
+    if (!(flags & kMarked) || (flags & kRecursed)) notify(effect, step.path);
+  }
+}
+
+// Puts the steps in the order that Plan describes.
+void Graph::sort_steps(Plan& plan) noexcept {
+  const auto rank = [](const PlanStep& step) {
+    if (computation_at(step.node & ~kOwnerBit)->flags & kWatching) return 2;
+    return step.node & kOwnerBit ? 0 : 1;
+  };
+  PlanStep* first = plans_.steps.data() + plan.begin;
+  PlanStep* last = plans_.steps.data() + plan.end;
+  std::stable_sort(first, last, [&](const PlanStep& one, const PlanStep& other) {
+    return rank(one) < rank(other);
+  });
+  plan.phase = 0;
+  for (PlanStep* step = first; step != last; ++step) {
+    auto* node = computation_at(step->node & ~kOwnerBit);
+    const int kind = rank(*step);
+    if (kind == 0) ++plan.others;
+    if (kind != 2) {
+      ++plan.effects;
+      step->node &= ~kOwnerBit;
+    } else {
+      const uint32_t phase = node->subs != 0 ? kMixedPhases : node->subs_tail;
+      if (step == plans_.steps.data() + plan.effects) plan.phase = phase;
+      if (phase != plan.phase) plan.phase = kMixedPhases;
+    }
   }
 }
 
@@ -175,8 +230,9 @@ void Graph::mark_by_plan(const Plan& plan) noexcept {
     plans_.steps.resize(begin);
     return;
   }
-  plan.begin = begin;
+  plan.begin = plan.others = plan.effects = begin;
   plan.end = static_cast<uint32_t>(plans_.steps.size());
+  sort_steps(plan);
 }
 
 template <bool kAtOnce>
@@ -190,7 +246,7 @@ template <bool kAtOnce>
       if (plan.begin != plan.end) return mark_by_plan<kAtOnce>(plan);
     }
   } else if (plans_.enabled) {
-    plan = {index, 0, topology_, 0, 0};
+    plan = {index, 0, topology_, 0, 0, 0, 0, 0};
   }
   mark<kAtOnce>(source);
 }

@@ -15,9 +15,12 @@
 
 namespace lattice::reactive {
 
+inline constexpr Index kSharedBit = Index{1} << 31;  // the arena ends below it
+
 // Rows in one array, each ended by 0. The path of an effect is where its row begins, 0: none.
 class Rows {
  public:
+  // kSharedBit: others read the memo too, not only the next in the row (or the effect).
   Index operator[](uint32_t step) const noexcept { return entries_[step]; }
 
   // The row that is being written: what stands after the last finished one.
@@ -45,17 +48,24 @@ class Rows {
 };
 
 struct PlanStep {
-  Index node;  // kOwnerBit: reads the source itself
+  Index node;  // of an effect, kOwnerBit: reads the source itself
   uint32_t path;
 };
 
+// Its steps: the memos that read the source itself, the other memos, the effects, each in the order
+// of the walk.
 struct Plan {
   Index source;
   uint32_t seen;  // writes since the topology changed
   uint64_t topology;
-  uint32_t begin;  // of its steps; begin == end: there is no plan
+  uint32_t begin;  // begin == end: there is no plan
+  uint32_t others;
+  uint32_t effects;
   uint32_t end;
+  // Of all of its effects, if they agree and none has a priority; else kMixedPhases.
+  uint32_t phase;
 };
+inline constexpr uint32_t kMixedPhases = ~uint32_t{0};
 inline constexpr uint32_t kWritesBeforePlan = 8;
 
 // One plan for each of the sources written last, as far as they do not collide.
@@ -66,6 +76,8 @@ class Plans {
   Plan& of(Index source) noexcept { return plans_[(source >> 2) % kPlans]; }
   // Makes room for another plan of this topology. False when there can be none now.
   bool start(uint64_t topology, bool is_queue_empty) noexcept;
+  // In which the rows that may still be waited for were made.
+  uint64_t topology() const noexcept { return topology_; }
   bool is_full() const noexcept { return steps.size() >= kStepsMax; }
 
   const bool enabled;  // LATTICE_PLANS=off in the environment: no plan is ever made

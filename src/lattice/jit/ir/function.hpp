@@ -52,6 +52,9 @@ enum NodeFlag : uint16_t {
   kChunked = 0x0080,
 };
 
+// Scale: imm = this promises that the exponent is not infinite (passes/expand_math clamps it).
+inline constexpr uint64_t kFiniteExponent = 1;
+
 enum class BoundsMode : uint8_t {
   Raise,   // negative indices count from the end; outside: status kOutOfBounds, value 0
   Clip,    // clamped to [0, n)

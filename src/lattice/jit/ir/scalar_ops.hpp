@@ -510,21 +510,23 @@ constexpr bool can_report(Op op, Type type, bool checked) noexcept {
 }
 
 // Calls fn.template operator()<op>() for the run-time op of a unary operation (Unary, Test, Math).
-#define LATTICE_JIT_UNARY_OPS(X)                                                                   \
-  X(Neg)                                                                                           \
-  X(Abs)                                                                                           \
-  X(Sign)                                                                                          \
-  X(Sqrt)                                                                                          \
-  X(Floor) X(Ceil) X(Trunc) X(Rint) X(LogB) X(Mantissa) X(Not) X(Clz) X(IsNan) X(IsInf)            \
-      X(IsFinite) X(SignBit) X(Exp) X(Exp2) X(Expm1) X(Log) X(Log2) X(Log10) X(Log1p) X(Sin)       \
-          X(Cos) X(Tan) X(Asin) X(Acos) X(Atan) X(Sinh) X(Cosh) X(Tanh) X(Asinh) X(Acosh) X(Atanh) \
-              X(Cbrt) X(Erf) X(Erfc) X(Gamma) X(LGamma)
-#define LATTICE_JIT_BINARY_OPS(X)                                                                 \
-  X(Add)                                                                                          \
-  X(Sub)                                                                                          \
-  X(Mul)                                                                                          \
-  X(MulHigh)                                                                                      \
-  X(Div) X(FloorDiv) X(Mod) X(TruncDiv) X(FMod) X(IPow) X(Min) X(Max) X(FMin) X(FMax) X(CopySign) \
+#define LATTICE_JIT_UNARY_OPS(X)                                                               \
+  X(Neg)                                                                                       \
+  X(Abs)                                                                                       \
+  X(Sign)                                                                                      \
+  X(Sqrt)                                                                                      \
+  X(Floor)                                                                                     \
+  X(Ceil) X(Trunc) X(Rint) X(LogB) X(Mantissa) X(Not) X(Clz) X(IsNan) X(IsInf) X(IsFinite)     \
+      X(SignBit) X(Exp) X(Exp2) X(Expm1) X(Log) X(Log2) X(Log10) X(Log1p) X(Sin) X(Cos) X(Tan) \
+          X(Asin) X(Acos) X(Atan) X(Sinh) X(Cosh) X(Tanh) X(Asinh) X(Acosh) X(Atanh) X(Cbrt)   \
+              X(Erf) X(Erfc) X(Gamma) X(LGamma)
+#define LATTICE_JIT_BINARY_OPS(X)                                                          \
+  X(Add)                                                                                   \
+  X(Sub)                                                                                   \
+  X(Mul)                                                                                   \
+  X(MulHigh)                                                                               \
+  X(Div)                                                                                   \
+  X(FloorDiv) X(Mod) X(TruncDiv) X(FMod) X(IPow) X(Min) X(Max) X(FMin) X(FMax) X(CopySign) \
       X(Scale) X(And) X(Or) X(Xor) X(Shl) X(Shr) X(Eq) X(Ne) X(Lt) X(Le) X(Pow) X(Atan2) X(Hypot)
 
 // One element-wise operation on bit patterns; `type` is the operands' type (Select: of b), `to` the

@@ -15,6 +15,8 @@
 // It may open and close regions of its own.
 #pragma once
 
+#include <type_traits>
+#include <unordered_map>
 #include <vector>
 
 #include "lattice/jit/ir/builder.hpp"
@@ -31,77 +33,45 @@ using ir::RegionId;
 // Everything of a function but its code.
 void copy_header(const Function& from, Builder& to);
 
-template <class Hook>
-class Rewriter {
+// The walk itself, for passes that change structure too: they override loop() or branch().
+class Walk {
  public:
-  Rewriter(const Function& from, Hook& hook)
-      : from_(from), hook_(hook), map_(from.nodes.size(), kNone) {
+  explicit Walk(const Function& from) : from_(from), map_(from.nodes.size(), kNone) {
     copy_header(from, builder_);
   }
+  virtual ~Walk() = default;
 
-  Function run() {
-    region(0);
-    std::vector<NodeId> outputs = mapped(from_.regions[0].yields);
-    return builder_.finish(outputs);
-  }
+  Function run();
 
- private:
-  std::vector<NodeId> mapped(std::span<const NodeId> values) const {
-    std::vector<NodeId> out;
-    out.reserve(values.size());
-    for (NodeId value : values) out.push_back(map_[value]);
-    return out;
-  }
+ protected:
+  // What becomes of a node that is no structure; operands are mapped.
+  virtual NodeId value(const Node& node, NodeId old) = 0;
+  virtual void loop(NodeId old, const Node& node);
+  virtual void branch(NodeId old, const Node& node);
 
-  void region(RegionId id) {
-    for (NodeId old : from_.regions[id].nodes) {
-      const Node& node = from_[old];
-      builder_.set_location(from_.locations.empty() ? ir::SourceLocation{} : from_.locations[old]);
-      switch (node.op) {
-        case Op::Arg:
-          break;
-        case Op::Exit:
-          builder_.exit_unless(map_[node.a]);
-          break;
-        case Op::Guard:
-          builder_.guard(map_[node.a]);
-          break;
-        case Op::Result:
-          map_[old] = builder_.result(map_[node.a], static_cast<int>(node.imm));
-          break;
-        case Op::Loop: {
-          RegionId body = builder_.begin_loop(mapped(from_.inits(node)));
-          const ir::Region& source = from_.regions[node.c];
-          for (size_t k = 0; k < source.args.size(); ++k) {
-            map_[source.args[k]] = builder_.arg(body, static_cast<int>(k));
-          }
-          region(node.c);
-          map_[old] = builder_.end_loop(mapped(source.yields));
-          break;
-        }
-        case Op::If:
-          builder_.begin_if(map_[node.a]);
-          region(node.b);
-          builder_.begin_else(mapped(from_.regions[node.b].yields));
-          region(node.c);
-          map_[old] = builder_.end_if(mapped(from_.regions[node.c].yields));
-          break;
-        default: {
-          Node copy = node;
-          if (copy.a != kNone) copy.a = map_[copy.a];
-          if (copy.b != kNone) copy.b = map_[copy.b];
-          if (copy.c != kNone) copy.c = map_[copy.c];
-          if (copy.d != kNone) copy.d = map_[copy.d];
-          map_[old] = hook_(builder_, copy, old);
-        }
-      }
-    }
-  }
+  void region(RegionId id);
+  Node mapped(const Node& node) const;
+  std::vector<NodeId> mapped(std::span<const NodeId> values) const;
+  // Instead of a loop or if that is gone: its results are these.
+  void replace(NodeId old, std::vector<NodeId> results) { replaced_[old] = std::move(results); }
 
   const Function& from_;
-  Hook& hook_;
   Builder builder_;
-  std::vector<NodeId> map_;
+  std::vector<NodeId> map_;  // old number -> new number
+
+ private:
+  std::unordered_map<NodeId, std::vector<NodeId>> replaced_;
+};
+
+template <class Hook>
+class Rewriter final : public Walk {
+ public:
+  Rewriter(const Function& from, Hook& hook) : Walk(from), hook_(hook) {}
+
+ private:
+  NodeId value(const Node& node, NodeId old) override { return hook_(builder_, node, old); }
+
+  Hook& hook_;
 };
 
 template <class Hook>

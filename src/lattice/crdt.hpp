@@ -5,4 +5,5 @@
 #include "lattice/collab/crdt/doc.hpp"
 #include "lattice/collab/crdt/relative_position.hpp"
 #include "lattice/collab/crdt/snapshot.hpp"
+#include "lattice/collab/crdt/undo_manager.hpp"
 #include "lattice/collab/crdt/update.hpp"

@@ -9,11 +9,8 @@ namespace lattice::crdt::internal {
 namespace {
 
 uint64_t random_bits() {
-  thread_local std::mt19937_64 engine{[] {
-    std::random_device device;
-    return (static_cast<uint64_t>(device()) << 32) | device();
-  }()};
-  return engine();
+  std::random_device device;
+  return (static_cast<uint64_t>(device()) << 32) | device();
 }
 
 std::string random_uuid() {

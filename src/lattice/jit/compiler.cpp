@@ -25,8 +25,12 @@ bool any_node(const ir::Function& function, Test&& test) {
 }
 
 bool has_math(const ir::Function& function) {
-  return function.math == ir::MathPolicy::Own &&
-         any_node(function, [](const ir::Node& node) { return op_kind(node.op) == OpKind::Math; });
+  const bool is_own = function.math == ir::MathPolicy::Own;
+  return any_node(function, [&](const ir::Node& node) {
+    if (op_kind(node.op) == OpKind::Math) return is_own;
+    return is_float(node.type) &&
+           (node.op == Op::FloorDiv || node.op == Op::Mod || node.op == Op::FMod);
+  });
 }
 
 bool divides_integers(const ir::Function& function) {

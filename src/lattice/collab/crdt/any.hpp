@@ -223,10 +223,10 @@ class Any {
 
   Kind kind_ = Kind::Undefined;
   union {
+    StringBox* string;  // first: a value without payload has no pointer to release
     bool boolean;
     double number;
     int64_t bigint;
-    StringBox* string;
     BytesView* bytes;
     ArrayView* array;
     ObjectView* object;

@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
+#include <cstring>
 #include <limits>
 
 namespace lattice::crdt {
@@ -76,6 +77,18 @@ TEST(Any, JsonIsReadAsJavaScriptReadsIt) {
                           "1 2", "\"\\x\"", "\"\\u12\"", "\xFF", "[", "\"abc"}) {
     EXPECT_FALSE(parse_json(bad).ok()) << bad;
   }
+}
+
+TEST(Any, EmptyStringsListsAndBytesHaveNoBlockAndReadAsEmpty) {
+  alignas(Any) unsigned char room[sizeof(Any)];
+  std::memset(room, 0xAB, sizeof room);
+  Any* const text = ::new (room) Any(std::string_view());
+  EXPECT_EQ(text->as_string(), "");
+  text->~Any();
+  EXPECT_TRUE(Any::array({}).as_array().empty());
+  EXPECT_TRUE(Any::object({}).as_object().empty());
+  EXPECT_TRUE(Any::bytes({}).as_bytes().empty());
+  EXPECT_EQ(Any(std::string("")), Any(""));
 }
 
 TEST(Any, DeepNestingIsRefusedByEveryReader) {

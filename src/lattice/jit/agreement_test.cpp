@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <cstdlib>
+#include <iostream>
 
 #include "lattice/jit/ir/text.hpp"
 #include "lattice/jit/ir/verify.hpp"
@@ -98,6 +99,9 @@ void check_program(uint64_t seed) {
     options.allow_machine_code = machine;
     options.machine_code_threshold = 0;
     auto kernel = Kernel::compile(f, options);
+    if (std::getenv("LATTICE_JIT_PRINT") != nullptr) {
+      std::cerr << ir::print(f) << kernel->ir();
+    }
     std::vector<Shape> shapes(f.outputs().size());
     kernel->infer(views, shapes);
     std::vector<Operand> outputs;

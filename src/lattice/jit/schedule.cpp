@@ -29,6 +29,7 @@ class Scheduler {
     size_t n = f_.nodes.size();
     in_memory_.assign(n, 0);
     level_.assign(n, 0);
+    stored_level_.assign(n, -1);
     class_of_.assign(n, 0);
     stamp_.assign(n, 0);
     lane_.assign(n, 0);
@@ -254,6 +255,7 @@ class Scheduler {
       if (node.op == Op::Exit || needed_[id] == 0) continue;
       uint32_t level = 0;
       uint32_t shape = 0;
+      int stored_below = -1;
       for_each_input(
           id, [&](NodeId operand) { shape = unite(shape, class_here(operand, region)); },
           [](NodeId) {});
@@ -261,11 +263,16 @@ class Scheduler {
           id,
           [&](NodeId operand) {
             if (!is_here(operand)) return;
-            // Stages of one level run in any order, scalars first: what another stage of this level
-            // writes can be read on the next.
-            bool is_other_stage = in_memory_[operand] != 0 && is_fusible(operand) &&
-                                  class_of_[operand] != 0 && class_of_[operand] != shape;
-            level = std::max(level, level_[operand] + (is_other_stage ? 1 : 0));
+            // Stages of one level run in any order, scalars first: what a stage of another shape
+            // writes, here or further down this operand's cone, can be read on the next level.
+            bool is_stored =
+                in_memory_[operand] != 0 && is_fusible(operand) && class_of_[operand] != 0;
+            int stored = is_stored ? static_cast<int>(level_[operand]) : stored_level_[operand];
+            level = std::max(level, level_[operand]);
+            if (class_of_[operand] != shape) {
+              level = std::max(level, static_cast<uint32_t>(stored + 1));
+            }
+            stored_below = std::max(stored_below, stored);
           },
           [&](NodeId source) {
             if (is_here(source)) {
@@ -274,6 +281,7 @@ class Scheduler {
           });
       if (is_fusible(id)) {
         level_[id] = level;
+        stored_level_[id] = stored_below;
         class_of_[id] = node.rank() == 0 ? 0 : shape;
         bool is_effect = node.op == Op::Guard || (is_structure(node.op) && effect_[id] != 0);
         if (in_memory_[id] != 0) groups[{level, class_of_[id]}].push_back(id);
@@ -589,6 +597,7 @@ class Scheduler {
   std::vector<uint8_t> lane_;  // by Loop or If node
   std::vector<uint8_t> region_is_lane_;
   std::vector<uint32_t> level_;
+  std::vector<int> stored_level_;  // highest level of stored arrays that a node's cone reads
   std::vector<uint32_t> class_of_;
   std::vector<uint32_t> stamp_;
   uint32_t stamp_now_ = 0;

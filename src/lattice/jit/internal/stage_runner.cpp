@@ -22,7 +22,11 @@ struct StageRunner::Variants {
 };
 
 StageRunner::StageRunner(Stage stage, const CompileOptions& options)
-    : stage_(std::move(stage)), options_(options), variants_(std::make_unique<Variants>()) {}
+    : stage_(std::move(stage)), options_(options), variants_(std::make_unique<Variants>()) {
+  for (const StageOperand& operand : stage_.operands) {
+    varies_ = varies_ || operand.kind == OperandKind::Element;
+  }
+}
 
 StageRunner::~StageRunner() = default;
 
@@ -41,7 +45,8 @@ std::string StageRunner::refusal() const {
 
 StageRunner::Prepared StageRunner::prepare(const StageCall& call, int64_t elements) {
 #ifdef LATTICE_JIT_HAS_COMPILER
-  if (!options_.allow_machine_code) return {};
+  // A stage without operands that differ from lane to lane only fills: nothing to compile.
+  if (!options_.allow_machine_code || !varies_) return {};
   int64_t work = elements * static_cast<int64_t>(stage_.body.nodes.size());
   // The first small run stays in the interpreter; a second one shows that there will be more.
   bool is_first = work_.fetch_add(work + 1, std::memory_order_relaxed) == 0;

@@ -68,6 +68,21 @@ TEST(Doc, UpdatesThatComeTooEarlyWaitForTheirCause) {
   EXPECT_EQ(a.encode_state_as_update(), b.encode_state_as_update());
 }
 
+TEST(Doc, ManyRunsOfOneClientSurviveRemoteDeletions) {
+  Doc a = make(1), b = make(2);
+  a.on_update([&](std::span<const uint8_t> update, Transaction&) {
+    ASSERT_TRUE(b.apply_update(update).ok());
+  });
+  Text text = a.text("t");
+  text.insert(0, std::string(5000, 'x'));
+  std::mt19937 random(7);
+  for (int i = 0; i < 1500; ++i) {
+    text.erase(random() % text.length(), 1);
+    ASSERT_EQ(b.text("t").length(), text.length()) << i;
+  }
+  EXPECT_EQ(a.encode_state_as_update(), b.encode_state_as_update());
+}
+
 TEST(Doc, TruncatedUpdateIsRefusedAtEveryByteAndChangesNothing) {
   Doc a = make(1);
   a.text("t").insert(0, "hello");

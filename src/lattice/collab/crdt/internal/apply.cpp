@@ -396,14 +396,17 @@ void Applier::apply_deletes(std::span<const IdRange> ranges) {
     if (doc.shrink_tail(ref, range.clock, range.length)) continue;
     if (!doc.items[ref].deleted() && doc.items[ref].clock < range.clock) {
       doc.split(client, p, range.clock - doc.items[ref].clock);
-      p = client.runs.next(p);
+      p = client.runs.find(range.clock);  // splitting may move runs to another chunk
     }
     for (;;) {
       ref = client.runs.at(p).item;
       const Item& item = doc.items[ref];
       if (item.clock >= end) break;
       if (!item.deleted()) {
-        if (end < item.end()) doc.split(client, p, end - item.clock);
+        if (end < item.end()) {
+          doc.split(client, p, end - item.clock);
+          p = client.runs.find(item.clock);
+        }
         doc.delete_item(ref);
         // Deleting a type deletes below it, which splits and merges nothing: `p` stays good.
       }

@@ -166,6 +166,10 @@ class CompiledKernel final : public Kernel {
         optimised_(optimise(source_)),
         hash_(ir::content_hash(source_)) {
     const Function& f = optimised_.function;
+    if (source_.regions.size() > 1) {
+      reported_ =
+          ~uint32_t{kStatusFpInvalid | kStatusFpDivide | kStatusFpOverflow | kStatusFpUnderflow};
+    }
     if (source_.is_scalar_function() && is_one_stage(f)) {
       Stage stage;
       stage.body = f;
@@ -227,6 +231,8 @@ class CompiledKernel final : public Kernel {
   Plan plan_;
   std::unique_ptr<internal::StageRunner> scalar_;
   ir::ContentHash hash_;
+  // Lanes that the program would not have computed may raise flags: then none are reported.
+  uint32_t reported_ = ~uint32_t{0};
 };
 
 // One call of a kernel: values by node, and where they lie.
@@ -945,14 +951,14 @@ uint32_t CompiledKernel::run(std::span<const ArrayView> args, std::span<const Ar
   }
   FpFlags flags;
   uint32_t status = Run(*this, args, outputs, false).run();
-  return status | flags.end();
+  return status | (flags.end() & reported_);
 }
 
 uint32_t CompiledKernel::run_scalar(const Bits* args, Bits* results) {
   if (scalar_ == nullptr) throw CompileError("jit: run_scalar() of a function of arrays");
   FpFlags flags;
   uint32_t status = scalar_->run_scalar(args, results);
-  return status | flags.end();
+  return status | (flags.end() & reported_);
 }
 
 Tier CompiledKernel::tier() const noexcept {

@@ -430,5 +430,31 @@ TEST(Kernel, FloatingPointFlagsAreReported) {
   EXPECT_EQ(run(*kernel, {one.view()}, {out.view()}), 0u);
 }
 
+TEST(Kernel, BranchesReportNoFlagsOfLanesThatDidNotTakeThem) {
+  Builder b;
+  NodeId x = b.param(Type::F64, 1);
+  b.begin_if(b.compare(Op::Ne, x, b.constant(0.0)));
+  NodeId inverse = b.binary(Op::Div, b.constant(1.0), x);
+  b.begin_else({inverse});
+  NodeId branch = b.end_if({x});
+  auto kernel = Kernel::compile(b.finish({b.result(branch, 0)}));
+  Array<double> in({3}, {0.0, 2.0, 4.0});
+  Array<double> out({3});
+  for (int round = 0; round < 3; ++round) EXPECT_EQ(run(*kernel, {in.view()}, {out.view()}), 0u);
+  EXPECT_EQ(out.values(), (std::vector<double>{0.0, 0.5, 0.25}));
+}
+
+TEST(Kernel, LibraryFunctionsOfOrdinaryValuesRaiseNoFlags) {
+  for (Op op : {Op::Exp, Op::Log, Op::Sin, Op::Cos, Op::Tanh, Op::Expm1, Op::Log1p, Op::Sinh}) {
+    Builder b;
+    auto kernel = Kernel::compile(b.finish({b.unary(op, b.param(Type::F64, 1))}));
+    Array<double> in({4}, {0.25, 1.0, 2.0, 3.5});
+    Array<double> out({4});
+    for (int round = 0; round < 3; ++round) {
+      EXPECT_EQ(run(*kernel, {in.view()}, {out.view()}), 0u) << op_name(op) << " " << round;
+    }
+  }
+}
+
 }  // namespace
 }  // namespace lattice::jit

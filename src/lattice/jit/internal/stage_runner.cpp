@@ -26,6 +26,14 @@ StageRunner::StageRunner(Stage stage, const CompileOptions& options)
   for (const StageOperand& operand : stage_.operands) {
     varies_ = varies_ || operand.kind == OperandKind::Element;
   }
+  // TODO(perf): machine code for outputs that are one value for all lanes (Like of a scalar).
+  for (ir::NodeId output : stage_.body.outputs()) {
+    const ir::Node& node = stage_.body[output];
+    bool is_uniform =
+        node.op == Op::Const ||
+        (node.op == Op::Param && stage_.operands[node.imm].kind == OperandKind::Scalar);
+    varies_ = varies_ && !is_uniform;
+  }
 }
 
 StageRunner::~StageRunner() = default;
@@ -45,7 +53,7 @@ std::string StageRunner::refusal() const {
 
 StageRunner::Prepared StageRunner::prepare(const StageCall& call, int64_t elements) {
 #ifdef LATTICE_JIT_HAS_COMPILER
-  // A stage without operands that differ from lane to lane only fills: nothing to compile.
+  // A stage that fills an output with one value stays in tier 0.
   if (!options_.allow_machine_code || !varies_) return {};
   int64_t work = elements * static_cast<int64_t>(stage_.body.nodes.size());
   // The first small run stays in the interpreter; a second one shows that there will be more.

@@ -53,7 +53,7 @@ class StageRunner {
 
   const Stage stage_;
   const CompileOptions options_;
-  bool varies_ = false;  // some operand has an element for each lane
+  bool varies_ = false;  // an operand, and every output, differs from lane to lane
   mutable std::mutex mutex_;
   mutable std::unique_ptr<Interpreter> interpreter_;
   mutable std::atomic<const Interpreter*> ready_{nullptr};

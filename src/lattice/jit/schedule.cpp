@@ -402,6 +402,7 @@ class Scheduler {
     Builder builder{"stage"};
     std::map<NodeId, NodeId> operands;  // value in memory -> Element or Scalar param
     std::map<NodeId, NodeId> sources;
+    std::map<NodeId, NodeId> spread;
     std::map<NodeId, NodeId> values;
     std::vector<StageOperand> kinds;
     std::vector<NodeId> inputs;
@@ -417,6 +418,22 @@ class Scheduler {
                            scalar ? build.scalars++ : build.elements++});
     build.inputs.push_back(id);
     return found->second = build.builder.param(node.type, scalar ? 0 : 1);
+  }
+  // A scalar with the shape of an array is read as an element with stride 0, so that code for
+  // lanes meets no value that all of them share but constants and scalar operands of operations.
+  NodeId spread(StageBuild& build, const Node& node) {
+    const Node& from = f_[node.a];
+    if (from.rank() > 0 || node.rank() == 0 || (from.op != Op::Const && in_memory_[node.a] == 0)) {
+      return build.values.at(node.a);
+    }
+    if (build.builder.region() != 0 && build.spread.count(node.a) == 0) {
+      return build.values.at(node.a);  // operands cannot be added inside a loop
+    }
+    auto [found, is_new] = build.spread.try_emplace(node.a, kNone);
+    if (!is_new) return found->second;
+    build.kinds.push_back({OperandKind::Element, from.type, 0, build.elements++});
+    build.inputs.push_back(node.a);
+    return found->second = build.builder.param(from.type, 1);
   }
   NodeId source(StageBuild& build, NodeId id) {
     auto [found, is_new] = build.sources.try_emplace(id, kNone);
@@ -537,7 +554,7 @@ class Scheduler {
         build.values[id] = b.constant(node.type, node.imm);
         return;
       case Op::Like:
-        build.values[id] = value(node.a);
+        build.values[id] = spread(build, node);
         return;
       case Op::Exit:
         b.exit_unless(value(node.a));

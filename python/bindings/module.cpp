@@ -22,6 +22,9 @@ void bind_vdom(nanobind::module_& module);
 #ifdef HAVE_BINDING_UI
 void bind_ui(nanobind::module_& module);
 #endif
+#ifdef HAVE_BINDING_JIT
+void bind_jit(nanobind::module_& module);
+#endif
 #ifdef HAVE_BINDING_APP
 void bind_app(nanobind::module_& module);
 #endif
@@ -43,6 +46,9 @@ NB_MODULE(_core, module) {
 #endif
 #ifdef HAVE_BINDING_UI
   bind_ui(module);
+#endif
+#ifdef HAVE_BINDING_JIT
+  bind_jit(module);
 #endif
 #ifdef HAVE_BINDING_APP
   bind_app(module);

@@ -18,7 +18,8 @@ import types as _types
 from typing import Any as _Any
 
 import lattice.component  # before the functions of the same name are bound
-import lattice.diff  # noqa: F401
+import lattice.diff
+import lattice.jit  # noqa: F401
 from lattice._context import Context, context, error_boundary
 from lattice._core import __version__
 from lattice._events import Event, bind, on
@@ -28,6 +29,7 @@ from lattice._linked import Linked, linked
 from lattice._store import reconcile, snapshot, store
 from lattice.component import VNode, component
 from lattice.diff import diff
+from lattice.jit import jit, vectorize
 from lattice.reactive import (
     AccessError,
     AsyncMemo,
@@ -99,6 +101,7 @@ __all__ = [
     "graph",
     "in_session",
     "inspect",
+    "jit",
     "linked",
     "map_keyed",
     "memo",
@@ -115,6 +118,7 @@ __all__ = [
     "ui",
     "unique_id",
     "untracked",
+    "vectorize",
     "watch",
 ]
 
@@ -140,3 +144,4 @@ def _carry_names(function: _Any, module: _types.ModuleType) -> None:
 
 _carry_names(component, _sys.modules["lattice.component"])
 _carry_names(diff, _sys.modules["lattice.diff"])
+_carry_names(jit, _sys.modules["lattice.jit"])

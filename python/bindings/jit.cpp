@@ -1,0 +1,123 @@
+// SPDX-License-Identifier: MIT
+// Python names of the JIT: Tracer, TracedValue, Ir, Dispatcher.
+#include <nanobind/nanobind.h>
+#include <nanobind/stl/string.h>
+
+#include "jit_ir.hpp"
+#include "jit_trace.hpp"
+#include "lattice/base/error.hpp"
+#include "lattice/base/result.hpp"
+#include "lattice/jit/ir/canonical.hpp"
+#include "lattice/jit/ir/text.hpp"
+#include "lattice/jit/kernel.hpp"
+
+namespace nb = nanobind;
+
+namespace lattice::python::jit {
+
+namespace ir = lattice::jit::ir;
+
+namespace {
+struct Ir {
+  ir::Function function;
+};
+
+nb::str text(std::string_view view) { return nb::str(view.data(), view.size()); }
+
+nb::dict describe_ir(const Ir& self) {
+  const ir::Function& f = self.function;
+  nb::list inputs;
+  for (const ir::Parameter& param : f.params) {
+    nb::dict item;
+    item["name"] = text(param.name);
+    item["type"] = text(type_name(param.type));
+    item["rank"] = static_cast<int>(param.rank);
+    inputs.append(item);
+  }
+  nb::list nodes;
+  for (ir::NodeId id = 0; id < f.nodes.size(); ++id) {
+    const ir::Node& node = f.nodes[id];
+    nb::dict item;
+    nb::list operands;
+    ir::for_each_operand(f, node, [&](ir::NodeId operand) { operands.append(operand); });
+    item["id"] = id;
+    item["op"] = text(op_name(node.op));
+    item["type"] = text(type_name(node.type));
+    item["operands"] = operands;
+    if (node.op == lattice::jit::Op::Const) {
+      if (node.type == lattice::jit::Type::F64) {
+        item["value"] = lattice::jit::from_bits<double>(node.imm);
+      } else if (node.type == lattice::jit::Type::F32) {
+        item["value"] = lattice::jit::from_bits<float>(node.imm);
+      } else {
+        item["value"] = lattice::jit::from_bits<int64_t>(node.imm);
+      }
+    } else {
+      item["value"] = node.imm;
+    }
+    nodes.append(item);
+  }
+  nb::list outputs;
+  for (ir::NodeId id : f.outputs()) outputs.append(id);
+  nb::dict all;
+  all["name"] = text(f.name);
+  all["inputs"] = inputs;
+  all["nodes"] = nodes;
+  all["outputs"] = outputs;
+  return all;
+}
+
+}  // namespace
+
+PyObject* make_ir(ir::Function function) {
+  return nb::cast(Ir{std::move(function)}).release().ptr();
+}
+
+const ir::Function* ir_of(PyObject* object) {
+  Ir* found = nullptr;
+  if (!nb::try_cast<Ir*>(nb::handle(object), found) || found == nullptr) {
+    PyErr_SetString(PyExc_TypeError, "an Ir is needed");
+    return nullptr;
+  }
+  return &found->function;
+}
+
+}  // namespace lattice::python::jit
+
+void bind_jit(nb::module_& module) {
+  using namespace lattice::python::jit;
+  using lattice::jit::kOps;
+  using lattice::jit::OpInfo;
+  nb::class_<Ir>(module, "Ir", "A recorded function.")
+      .def("__str__", [](const Ir& self) { return ir::print(self.function); })
+      .def("__bytes__",
+           [](const Ir& self) {
+             const std::vector<uint8_t> bytes = ir::encode(self.function);
+             return nb::bytes(bytes.data(), bytes.size());
+           })
+      .def_static("decode",
+                  [](const nb::bytes& bytes) {
+                    const auto* first = static_cast<const uint8_t*>(bytes.data());
+                    lattice::Result<ir::Function> decoded = ir::decode({first, bytes.size()});
+                    if (!decoded) throw lattice::DecodeError(decoded.error());
+                    return Ir{std::move(decoded).value()};
+                  })
+      .def_prop_ro("content_hash",
+                   [](const Ir& self) {
+                     const ir::ContentHash hash = ir::content_hash(self.function);
+                     return nb::bytes(hash.data(), hash.size());
+                   })
+      .def("describe", &describe_ir)
+      .def_prop_ro("node_count", [](const Ir& self) { return self.function.nodes.size(); });
+  if (init_trace_types(module.ptr()) < 0 || init_dispatch_type(module.ptr()) < 0) {
+    throw nb::python_error();
+  }
+  module.def("jit_opcodes", [] {
+    nb::list names;
+    for (const OpInfo& info : kOps) names.append(nb::str(info.text.data(), info.text.size()));
+    return names;
+  });
+  module.def("load_numpy", [] {
+    if (!load_numpy()) throw nb::python_error();
+  });
+}

@@ -1,0 +1,2 @@
+# SPDX-License-Identifier: MIT
+"""How Python functions become IR: rewriting, hooks, arrays, and the object behind `lt.jit`."""

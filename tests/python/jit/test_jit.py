@@ -1,0 +1,365 @@
+# SPDX-License-Identifier: MIT
+"""What jit and vectorize promise besides results: errors, guards, signatures, threads."""
+
+from __future__ import annotations
+
+import math
+import threading
+import warnings
+
+import numpy as np
+import pytest
+
+import lattice as lt
+from lattice.tracer import OpCode, TracedValue, trace
+
+X = np.linspace(-2.0, 2.0, 9)
+
+
+def test_the_original_tracer_records_inputs_operators_and_the_output():
+    with trace() as t:
+        t.set_output(TracedValue(5.0, "x") * 2 + 10)
+    ir = t.to_ir()
+    assert [item["name"] for item in ir["inputs"]] == ["x"]
+    ops = [node["op"] for node in ir["nodes"]]
+    assert ops[0] is OpCode.PARAM
+    assert ops[-1] is OpCode.ADD
+    assert OpCode.MUL in ops
+    assert ir["outputs"] == [len(ir["nodes"]) - 1]
+
+
+def test_a_traced_value_outside_of_a_trace_says_how():
+    with pytest.raises(RuntimeError, match="with trace"):
+        TracedValue(1.0)
+
+
+def test_a_function_is_traced_once_for_each_signature():
+    @lt.jit(strict=True)
+    def f(x):
+        return x * 2
+
+    f(1.0), f(2.0), f(X), f(X[::2]), f(X.astype(np.float32)), f(3)
+    assert f._impl.traces == 4
+
+
+def test_an_if_on_an_array_names_the_line_and_the_cure():
+    @lt.jit(strict=True)
+    def f(x):
+        if x > 0:
+            return x
+        return -x
+
+    with pytest.raises(lt.TraceError) as caught:
+        f(X)
+    text = str(caught.value)
+    line = f.__wrapped__.__code__.co_firstlineno + 2
+    assert f"test_jit.py:{line}:" in text
+    assert "vectorize" in text
+    assert len(text.splitlines()) <= 12
+
+
+def test_what_cannot_be_traced_runs_in_python_with_a_warning_of_line_and_reason():
+    @lt.jit
+    def f(x):
+        try:
+            return x + 1
+        finally:
+            pass
+
+    with pytest.warns(RuntimeWarning, match=r"test_jit.py:\d+.*try cannot be native") as seen:
+        results = f(X), f(1)
+    assert (results[0] == X + 1).all()
+    assert results[1] == 2
+    assert f.fallback
+    assert not f.compiled
+    assert len({str(w.message) for w in seen}) == 1
+
+
+def test_strict_refuses_side_effects():
+    seen = []
+
+    @lt.jit(strict=True)
+    def f(x):
+        seen.append(1)
+        return x
+
+    with pytest.raises(lt.TraceError, match="append"):
+        f(1.0)
+
+    @lt.jit(strict=True)
+    def g(x):
+        print(x)
+        return x
+
+    with pytest.raises(lt.TraceError, match="side effect"):
+        g(1.0)
+    assert seen == []
+
+
+def test_an_argument_is_not_changed_in_place():
+    @lt.jit(strict=True)
+    def f(x):
+        x += 1
+        return x
+
+    with pytest.raises(lt.TraceError, match="argument"):
+        f(X.copy())
+
+
+def test_recursion_is_refused_by_name():
+    @lt.jit(strict=True)
+    def f(n):
+        return n if n < 2 else helper(n)
+
+    def helper(n):
+        return f.__wrapped__(n - 1)
+
+    with pytest.raises(lt.TraceError, match="recursion"):
+        f(5)
+
+
+RATE = 2.0
+
+
+def test_a_global_is_a_constant_until_it_is_bound_anew():
+    global RATE
+
+    @lt.jit(strict=True)
+    def f(x):
+        return x * RATE
+
+    RATE = 2.0
+    assert f(3.0) == 6.0
+    RATE = 5.0
+    assert f(3.0) == 15.0
+    assert f(3.0) == 15.0
+    assert f._impl.traces == 2
+
+
+def test_a_closure_cell_is_guarded_and_a_captured_array_is_read_live():
+    scale = 1.5
+    table = np.array([1.0, 2.0, 3.0])
+
+    @lt.jit(strict=True)
+    def f(x):
+        return x * scale + table
+
+    assert (f(2.0) == 3.0 + table).all()
+    scale = 2.0
+    assert (f(2.0) == 4.0 + table).all()
+    table[0] = 100.0
+    assert f(2.0)[0] == 104.0
+
+
+def test_a_list_that_changes_under_its_name_is_traced_anew():
+    weights = [1.0, 2.0]
+
+    @lt.jit(strict=True)
+    def f(x):
+        return x * weights[0] + weights[1]
+
+    assert f(3.0) == 5.0
+    weights[1] = 10.0
+    assert f(3.0) == 13.0
+
+
+def test_ints_beyond_64_bits_are_pythons():
+    @lt.jit(strict=True)
+    def f(a, b):
+        return a * b + 1
+
+    assert f(3, 4) == 13
+    assert f(2**40, 2**40) == 2**80 + 1
+    assert f(2**100, 1) == 2**100 + 1
+    assert f(3, 4) == 13
+
+
+def test_division_by_zero_raises_for_python_numbers_and_warns_for_arrays():
+    @lt.jit(strict=True)
+    def f(a, b):
+        return a / b
+
+    with pytest.raises(ZeroDivisionError):
+        f(1.0, 0.0)
+    with pytest.raises(ZeroDivisionError):
+        f(1, 0)
+    with np.errstate(divide="ignore"):
+        assert f(np.array([1.0]), np.array([0.0]))[0] == np.inf
+
+
+def test_math_functions_raise_as_python_does():
+    @lt.jit(strict=True)
+    def f(x):
+        return math.sqrt(x) + math.log(x)
+
+    assert f(2.0) == pytest.approx(math.sqrt(2.0) + math.log(2.0), rel=1e-15)
+    with pytest.raises(ValueError, match=r"math domain error|positive|nonnegative"):
+        f(-1.0)
+
+
+def test_an_exception_of_the_function_is_raised_by_python():
+    @lt.jit(strict=True)
+    def f(x):
+        if x < 0:
+            raise ValueError(f"{x} is negative")
+        assert x != 3, "no threes"
+        return x + 1
+
+    assert f(1) == 2
+    with pytest.raises(ValueError, match="-4 is negative"):
+        f(-4)
+    with pytest.raises(AssertionError, match="no threes"):
+        f(3)
+
+
+def test_keywords_and_defaults_reach_their_places():
+    @lt.jit(strict=True)
+    def f(a, b=10.0, *, c=1.0):
+        return a * b + c
+
+    assert f(2.0) == 21.0
+    assert f(2.0, 3.0) == 7.0
+    assert f(b=3.0, a=2.0, c=0.5) == 6.5
+    with pytest.raises(TypeError):
+        f()
+    with pytest.raises(TypeError):
+        f(1.0, d=2)
+
+
+def test_out_takes_the_result_and_checks_it():
+    @lt.jit(strict=True)
+    def f(x):
+        return x + 1
+
+    out = np.empty_like(X)
+    assert f(X, out=out) is out
+    assert (out == X + 1).all()
+    here = X.copy()
+    f(here, out=here)
+    assert (here == X + 1).all()
+    with pytest.raises(ValueError, match="shape"):
+        f(X, out=np.empty(3))
+    with pytest.raises(TypeError, match="dtype"):
+        f(X, out=np.empty(X.shape, np.int32))
+
+
+def test_several_results_keep_their_form():
+    @lt.jit(strict=True)
+    def f(x):
+        return {"sum": np.sum(x), "both": [x, x * 2]}
+
+    result = f(X)
+    assert result["sum"] == X.sum()
+    assert (result["both"][1] == X * 2).all()
+
+    @lt.jit(strict=True)
+    def g(x):
+        return x, 2 * x
+
+    assert isinstance(g(X), tuple)
+
+
+def test_lengths_that_do_not_fit_raise_as_in_numpy():
+    @lt.jit(strict=True)
+    def f(a, b):
+        return a + b
+
+    assert (f(X, X) == 2 * X).all()
+    with pytest.raises(ValueError, match="broadcast"):
+        f(X, X[:3])
+
+
+def test_results_of_elements_that_ignore_an_argument_have_its_shape():
+    @lt.vectorize(strict=True)
+    def f(x, y):
+        return 1.0
+
+    assert f(X, X[:, None]).shape == (9, 9)
+
+
+def test_errstate_is_honoured():
+    @lt.jit(strict=True)
+    def f(x):
+        return 1.0 / x
+
+    zero = np.zeros(3)
+    with np.errstate(divide="raise"), pytest.raises(FloatingPointError):
+        f(zero)
+    with np.errstate(divide="warn"), pytest.warns(RuntimeWarning, match="divide by zero"):
+        f(zero)
+    with np.errstate(divide="ignore"), warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert (f(zero) == np.inf).all()
+
+
+def test_a_lambda_and_code_without_source_are_traced():
+    square = (
+        lt.jit(lambda x: x * x if x > 0 else -x, strict=True)
+        if False
+        else lt.jit(strict=True)(lambda x: x * x if x > 0 else -x)
+    )
+    assert square(3.0) == 9.0
+    assert square(-3.0) == 3.0
+    scope: dict = {}
+    exec("def f(x):\n    if x > 1 and x < 5:\n        return x + 1\n    return x - 1\n", scope)
+    f = lt.jit(strict=True)(scope["f"])
+    assert [f(x) for x in (0.0, 2.0, 7.0)] == [-1.0, 3.0, 6.0]
+    assert f._impl.traces == 1
+
+
+def test_threads_call_the_same_kernel():
+    @lt.jit(strict=True)
+    def f(x):
+        return np.sum(x * x)
+
+    data = np.arange(50_000.0)
+    want = f(data)
+    wrong = []
+
+    def work():
+        for _ in range(20):
+            if f(data) != want:
+                wrong.append(1)
+
+    threads = [threading.Thread(target=work) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert not wrong
+
+
+def test_nep_50_python_numbers_are_weak_and_numpys_are_not():
+    @lt.jit(strict=True)
+    def f(x, y):
+        return x * y + 1
+
+    single = np.ones(3, np.float32)
+    assert f(single, 2.0).dtype == np.float32
+    assert f(single, np.float64(2)).dtype == np.float64
+    assert f(np.ones(3, np.int8), 2).dtype == np.int8
+    with pytest.raises(OverflowError):
+        f(np.ones(3, np.int8), 300)
+
+
+def test_explain_and_ir_show_what_was_made():
+    @lt.jit(strict=True)
+    def f(x):
+        return x + 1
+
+    f(X)
+    assert "add" in f.ir()
+    assert "kernel" in f.explain()
+    assert isinstance(f.asm(), str)
+    assert "f" in repr(f)
+
+
+def test_a_method_is_bound():
+    class Model:
+        @lt.jit
+        def area(self, r):
+            return 3.0 * r * r
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        assert Model().area(2.0) == 12.0

@@ -36,11 +36,14 @@ class EffectQueue {
       make_room(lane);
     lane.fifo[lane.end++] = entry;
   }
-  // Where to write up to `count` entries of priority 0; end_push() tells the end of what was.
-  Entry* begin_push(Phase phase, uint32_t count) {
+  // Many at once, all of priority 0: where to write them, if there is room; end_push() tells the
+  // end of what was written.
+  bool has_room(Phase phase, uint32_t count) const noexcept {
+    const Lane& lane = lanes_[static_cast<size_t>(phase)];
+    return lane.capacity - lane.end >= count;
+  }
+  Entry* begin_push(Phase phase) noexcept {
     Lane& lane = lanes_[static_cast<size_t>(phase)];
-    while (lane.capacity - lane.end < count) [[unlikely]]
-      make_room(lane);
     return lane.fifo.get() + lane.end;
   }
   void end_push(Phase phase, const Entry* end) noexcept {

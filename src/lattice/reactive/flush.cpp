@@ -49,6 +49,26 @@ inline bool Graph::is_stale_here(Computation* memo) noexcept {
   return false;
 }
 
+// The same where the only source is a signal that was written. Nothing runs, so that its commit
+// (see there) may have the frame.
+inline bool Graph::commit_for(Computation* memo, const Link* link) noexcept {
+  Node* source = at<Node>(link->dep);
+  ++walks_;
+  frame_.running = 0;
+  frame_.cursor = 0;
+  frame_.hidden = kCursorOfDisposed;
+  frame_.owner = root_;
+  const bool has_changed = node_updates[source->type](*this, source);
+  const bool is_alive = !(memo->flags & kDisposed);
+  if (!has_changed) {
+    if (is_alive) memo->flags &= static_cast<Flags>(~kPending);
+  } else if ((link->prev_sub | link->next_sub) != 0 && source->subs != 0) {
+    shallow_propagate(source->subs);
+  }
+  end_walk();
+  return has_changed && is_alive;
+}
+
 // A memo of a row has changed: those that read it are Dirty. `next` is 0 where the row has ended.
 void Graph::tell_next(const Computation* memo, Index next, Index effect) noexcept {
   if (memo->subs == 0) return;
@@ -102,7 +122,12 @@ inline void Graph::run_row(uint32_t path, Index effect) noexcept {
           before = memo;
           continue;
         }
-        is_dirty = (flags & kPending) != 0 && is_stale_here(memo);
+        if (flags & kPending) {
+          const Link* link = first_link_of(memo);
+          const bool is_written =
+              (at<Node>(link->dep)->flags & (kComputation | kDirty)) == kDirty;  // a signal
+          is_dirty = is_written ? commit_for(memo, link) : is_stale_here(memo);
+        }
         if (topology_ != topology) [[unlikely]] {
           if (is_dirty) memo->flags |= kDirty;
           return run_row_with_care(step, effect);

@@ -418,7 +418,7 @@ class Graph {
   template <bool kAtOnce>
   void mark_by_plan(const Plan& plan) noexcept;
   template <bool kAtOnce>
-  void mark_mixed(const Plan& plan) noexcept;
+  void queue_by_plan(const Plan& plan) noexcept;
   template <bool kAtOnce>
   void mark_all(Node* source) noexcept;
   Flags mark_again(const Link* link, Computation* sub) noexcept;
@@ -471,6 +471,7 @@ class Graph {
   // flush.cpp
   bool is_stale(Computation* sub) noexcept;
   bool is_stale_here(Computation* memo) noexcept;
+  bool commit_for(Computation* memo, const Link* link) noexcept;
   void run_row(uint32_t path, Index effect) noexcept;
   void run_row_with_care(uint32_t step, Index effect) noexcept;
   void tell_next(const Computation* memo, Index next, Index effect) noexcept;

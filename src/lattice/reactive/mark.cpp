@@ -147,23 +147,26 @@ bool Graph::plan_steps(Node* source) {
   return true;
 }
 
-// Marks as mark() would.
+namespace {
+inline void mark_memos(const PlanStep* step, const PlanStep* last, Flags more) noexcept {
+  for (; step != last; ++step) {
+    auto* memo = computation_at(step->node);
+    memo->flags = static_cast<Flags>((memo->flags & ~kRecursed) | more);
+  }
+}
+}  // namespace
+
+// Marks as mark() would. Calls nothing but on its way out.
 template <bool kAtOnce>
 void Graph::mark_by_plan(const Plan& plan) noexcept {
   constexpr Flags kOfDirect = kAtOnce ? kDirty : kPending;
-  const auto mark_memos = [](const PlanStep* step, const PlanStep* last, Flags more) {
-    for (; step != last; ++step) {
-      auto* memo = computation_at(step->node);
-      memo->flags = static_cast<Flags>((memo->flags & ~kRecursed) | more);
-    }
-  };
   const PlanStep* steps = plans_.steps.data();
   mark_memos(steps + plan.begin, steps + plan.others, kOfDirect);
   mark_memos(steps + plan.others, steps + plan.effects, kPending);
-  if (plan.phase == kMixedPhases) [[unlikely]]
-    return mark_mixed<kAtOnce>(plan);
   const auto phase = static_cast<Phase>(plan.phase);
-  EffectQueue::Entry* entry = queue_.begin_push(phase, plan.end - plan.effects);
+  if (plan.phase == kMixedPhases || !queue_.has_room(phase, plan.end - plan.effects)) [[unlikely]]
+    return queue_by_plan<kAtOnce>(plan);
+  EffectQueue::Entry* entry = queue_.begin_push(phase);
   const PlanStep* last = steps + plan.end;
   for (const PlanStep* step = steps + plan.effects; step != last; ++step) {
     const Index index = step->node & ~kOwnerBit;
@@ -180,9 +183,9 @@ void Graph::mark_by_plan(const Plan& plan) noexcept {
   queue_.end_push(phase, entry);
 }
 
-// The effects of a plan that do not all wait in one lane.
+// The second part of it, where effects wait in several lanes or a lane is to grow.
 template <bool kAtOnce>
-[[gnu::noinline]] void Graph::mark_mixed(const Plan& plan) noexcept {
+[[gnu::noinline]] void Graph::queue_by_plan(const Plan& plan) noexcept {
   for (uint32_t at_step = plan.effects; at_step != plan.end; ++at_step) {
     const PlanStep step = plans_.steps[at_step];
     auto* effect = computation_at(step.node & ~kOwnerBit);

@@ -243,7 +243,15 @@ void Applier::integrate(const StructView& view, uint32_t offset) {
     if (offset > 0) {
       left = d.clean_end({client, view.id.clock + offset - 1});
       origin = d.items[left].last_id();
-      if (d.items[left].kind == Content::Gc) parent = 0;
+      const Item& first_part = d.items[left];
+      if (first_part.kind == Content::Gc) parent = 0;
+      if (parent != 0) {
+        // Who sends a struct twice, differently, may have put the first part elsewhere: the rest
+        // follows it.
+        parent = first_part.parent;
+        has_sub = first_part.has_sub();
+        if (has_sub) sub = first_part.sub;
+      }
     }
   }
   Ref ref = d.items.make();

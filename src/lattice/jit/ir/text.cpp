@@ -95,7 +95,7 @@ class Printer {
   void region(RegionId id, int depth) {
     for (NodeId node_id : f_.regions[id].nodes) {
       const Node& node = f_[node_id];
-      text_.append(static_cast<size_t>(2 * depth), ' ');
+      text_.append(2 * static_cast<size_t>(depth), ' ');
       line(node_id, node, depth);
       if (locations_ && !f_.locations.empty() && f_.locations[node_id].line != 0) {
         const SourceLocation& at = f_.locations[node_id];
@@ -107,9 +107,9 @@ class Printer {
 
   void inner(RegionId id, int depth) {
     region(id, depth + 1);
-    text_.append(static_cast<size_t>(2 * depth + 2), ' ');
+    text_.append(2 * static_cast<size_t>(depth) + 2, ' ');
     text_ += "yield" + list(f_.regions[id].yields) + "\n";
-    text_.append(static_cast<size_t>(2 * depth), ' ');
+    text_.append(2 * static_cast<size_t>(depth), ' ');
   }
 
   void line(NodeId id, const Node& node, int depth) {

@@ -468,6 +468,10 @@ class ProgramMaker {
     const size_t count = 1 + pick(4);
     for (size_t k = 0; k < count; ++k) {
       outputs.push_back(k == 0 ? values_.back() : values_[pick(values_.size())]);
+      if (pick(12) == 0) {
+        const Type type = kTypes[pick(std::size(kTypes))];
+        outputs.back() = b_.constant(type, random_bits(random_, type));
+      }
       layout.strides.push_back(pick(4) == 0 ? StrideClass::Strided : StrideClass::Contiguous);
     }
     stage.body = b_.finish(outputs);

@@ -61,6 +61,8 @@ Double abs(Double x) { return one(Op::Abs, x); }
 Double logb(Double x) { return one(Op::LogB, x); }
 Double mantissa(Double x) { return one(Op::Mantissa, x); }
 Double copysign(Double x, Double sign) { return make(Op::CopySign, x, sign); }
+Double min(Double x, Double y) { return make(Op::Min, x, y); }
+Double max(Double x, Double y) { return make(Op::Max, x, y); }
 Double scale(Double x, Double k) {
   Node node{};
   node.op = Op::Scale;

@@ -52,6 +52,8 @@ Real rint(Real x) { return {std::nearbyint(x.v)}; }
 Real floor(Real x) { return {std::floor(x.v)}; }
 Real abs(Real x) { return {std::fabs(x.v)}; }
 Real copysign(Real x, Real y) { return {std::copysign(x.v, y.v)}; }
+Real min(Real x, Real y) { return {x.v < y.v || x.v != x.v ? x.v : y.v}; }
+Real max(Real x, Real y) { return {x.v > y.v || x.v != x.v ? x.v : y.v}; }
 Real logb(Real x) { return {std::logb(x.v)}; }
 Real mantissa(Real x) {
   if (x.v == 0 || std::isinf(x.v)) return {std::copysign(1.0, x.v)};

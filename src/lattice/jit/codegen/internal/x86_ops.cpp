@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // Operations of X86Stage but conversions (x86_casts.cpp). ir/scalar_ops.hpp says what each means.
 #include <bit>
+#include <cmath>
 #include <limits>
 
 #include "lattice/jit/codegen/internal/x86_stage.hpp"
@@ -995,6 +996,21 @@ void X86Stage::emit_min_max(NodeId id) {
   const Class cls = values_[id].cls;
   const auto v = [&](int reg) { return vec(reg, cls); };
   const bool is_min = n.op == Op::Min || n.op == Op::FMin;
+  const bool is_bounded_by_constant =
+      node(n.a).op == Op::Const &&
+      (n.type == Type::F64 ? !std::isnan(from_bits<double>(node(n.a).imm))
+                           : n.type == Type::F32 && !std::isnan(from_bits<float>(node(n.a).imm)));
+  if (is_bounded_by_constant && (n.op == Op::Min || n.op == Op::Max)) {
+    // What the instruction does is the definition then.
+    const bool is_double = n.type == Type::F64;
+    const int bound = use(n.a);
+    const Operand other = use_any(n.b);
+    release_dead_operands();
+    op(is_min ? (is_double ? I::kIdVminpd : I::kIdVminps)
+              : (is_double ? I::kIdVmaxpd : I::kIdVmaxps),
+       v(define(id)), v(bound), other);
+    return;
+  }
   const int a = use(n.a);
   const int b = use(n.b);
   const int dst = define(id);

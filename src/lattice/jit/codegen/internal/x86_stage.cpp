@@ -35,6 +35,8 @@ std::vector<std::byte> X86Stage::compile(asmjit::Logger* logger) {
     if (n.op != Op::Const && byte_size(n.type) == 8) is_wide_ = true;
     if (n.op == Op::Lookup || n.op == Op::Gather) is_wide_ = true;
   }
+  for (const NodeId output : body_.outputs())
+    is_wide_ = is_wide_ || byte_size(node(output).type) == 8;
   vec_bytes_ = is_scalar_ ? 16 : is_avx512() ? 64 : 32;
   lanes_ = vec_bytes_ / (is_wide_ ? 8 : 4);
   analyse();

@@ -7,8 +7,9 @@
 // the treatment of remainders after fdlibm; the coefficients are our own Chebyshev fits.
 //
 // T needs: + - * / with T and double, < <= == giving T's Mask, Mask & | !, and found by ADL: fma,
-// rint, floor, abs, sqrt, scale(x, k), logb, mantissa, copysign, select, bits (to T's Bits, which
-// needs + & ^ << >> and != 0), from_bits, and rarely(mask, else values, function).
+// rint, floor, abs, sqrt, scale(x, k), logb, mantissa, copysign, select, min and max (the first
+// where it is less or greater or nan, else the second), bits (to T's Bits, which needs + & ^ << >>
+// and != 0), from_bits, and rarely(mask, else values, function).
 #pragma once
 
 #include <array>
@@ -54,10 +55,10 @@ T horner(T x, const std::array<double, N>& c) {
   return sum;
 }
 
+// nan stays: the bounds come first, and min and max give their second operand for a nan.
 template <class T>
-T clamp(T x, double low, double high) {  // nan stays
-  x = select(x < x.of(low), x.of(low), x);
-  return select(x.of(high) < x, x.of(high), x);
+T clamp(T x, double low, double high) {
+  return min(x.of(high), max(x.of(low), x));
 }
 
 // (a + al) / (b + bl), nearly correctly rounded.
@@ -108,9 +109,9 @@ Exponential<T> exponential(T x, T low) {
 
 template <class T>
 T exp(T x) {
+  // Without the mantissa's second term: within 0.95 ULP, and the fastest matters most here.
   const Exponential<T> e = exponential(clamp(x, -1000, 1000), x.of(0.0));
-  const Pair<T> m = e.mantissa();
-  return scale(m.hi + m.lo, e.k);
+  return scale((e.r + e.t) + 1.0, e.k);
 }
 
 template <class T>

@@ -31,6 +31,7 @@ ROOT = Path(__file__).resolve().parent.parent
 LOGS = ROOT / "build" / "log"
 JOBS = max(2, os.cpu_count() or 2)
 EXECUTABLE_SECONDS_MAX = 600
+YJS_FUZZ_RUNS = 100
 # What each sanitizer run covers: the pure cores under ASan + UBSan, what has threads under TSan.
 SANITIZED_MODULES = {
     "asan": ("base", "reactive", "vdom", "ui", "net", "app"),
@@ -123,7 +124,8 @@ def test_modules(preset: str) -> list[str]:
 
 def build_all() -> Outcome:
     """Everything the later stages run, in one go; what does not build fails in its own stage."""
-    built = build("release", ["_core", "_core_stub", "lattice_tests", "foreign_node"], "build")
+    targets = ["_core", "_core_stub", "lattice_tests", "foreign_node", "foreign_yjs"]
+    built = build("release", targets, "build")
     return Outcome(notes=[] if built.code == 0 else ["parts do not build, see below"])
 
 
@@ -351,11 +353,11 @@ def client_counts(output: str) -> tuple[int, int, int]:
 
 
 def foreign() -> Outcome:
-    """Test suites of other projects, unmodified, against the C++ core (tests/foreign)."""
+    """Test suites of other projects, unmodified, and their libraries as peers (tests/foreign)."""
     outcome = Outcome()
-    built = build("release", ["foreign_node"], "foreign-build")
+    built = build("release", ["foreign_node", "foreign_yjs"], "foreign-build")
     if built.code != 0:
-        outcome.fail("build of the Node-API addon", compiler_errors(built.output))
+        outcome.fail("build of the Node-API addons", compiler_errors(built.output))
         return outcome
     folder = ROOT / "build" / "release" / "foreign"
     done = run(
@@ -364,18 +366,47 @@ def foreign() -> Outcome:
         cwd=ROOT / "tests" / "foreign" / "node",
         timeout_s=300,
     )
-    count_foreign(done, outcome)
-    if outcome.failed:
-        print("\n".join("    | " + line for line in done.output.splitlines()[-60:]))
+    outcome.add(count_foreign(done, "tests/foreign/node/run.mjs"))
+    outcome.add(yjs("fuzz.mjs", "--runs", str(YJS_FUZZ_RUNS)))
     return outcome
 
 
-def count_foreign(done: Run, outcome: Outcome) -> None:
-    """The cases of run.mjs: a FAIL line for each that failed, and the sum at the end."""
+def yjs(program: str, *arguments: str | Path, timeout_s: float = 900) -> Outcome:
+    """A program of tests/foreign/yjs with the CRDT engine's addon."""
+    built = build("release", ["foreign_yjs"], "yjs-build")
+    if built.code != 0:
+        outcome = Outcome()
+        outcome.fail("build of the CRDT engine's Node-API addon", compiler_errors(built.output))
+        return outcome
+    addon = ROOT / "build" / "release" / "foreign" / "lattice_crdt.node"
+    folder = ROOT / "tests" / "foreign" / "yjs"
+    done = run(
+        ["node", folder / program, addon, *arguments],
+        log=f"yjs-{Path(program).stem}",
+        timeout_s=timeout_s,
+    )
+    outcome = count_foreign(done, f"tests/foreign/yjs/{program}")
+    outcome.notes += re.findall(r"^.* of Yjs's own tests pass$", done.output, re.MULTILINE)
+    return outcome
+
+
+def yjs_suite(checkout: str | None) -> Outcome:
+    """Yjs's own test suite, which is in no npm package: from a checkout of its sources."""
+    if checkout is None:
+        return Outcome(skipped=1, notes=["skipped: Yjs's own suite runs with --yjs-suite CHECKOUT"])
+    return yjs("suite.mjs", Path(checkout).resolve(), timeout_s=7200)
+
+
+def count_foreign(done: Run, program: str) -> Outcome:
+    """The cases of a program: a FAIL line for each that failed, and the sum at the end."""
+    outcome = Outcome()
     outcome.passed, outcome.failed, outcome.skipped = client_counts(done.output)
     outcome.failures += re.findall(r"^FAIL (.*)$", done.output, re.MULTILINE)
     if (done.code != 0 and not outcome.failed) or not outcome.total:
-        outcome.fail(f"tests/foreign/node/run.mjs ended with code {done.code}")
+        outcome.fail(f"{program} ended with code {done.code}")
+    if outcome.failed:
+        print("\n".join("    | " + line for line in done.output.splitlines()[-60:]))
+    return outcome
 
 
 def bundle_size() -> str:
@@ -488,6 +519,7 @@ def stages(arguments: argparse.Namespace) -> dict[str, Callable[[], Outcome]]:
         "client": client,
         "cpp": cpp,
         "foreign": foreign,
+        "yjs suite": lambda: yjs_suite(arguments.yjs_suite),
         "python": python,
         "browser": browser,
         "demo": demo,
@@ -501,7 +533,9 @@ def stages(arguments: argparse.Namespace) -> dict[str, Callable[[], Outcome]]:
     return {
         name: stage
         for name, stage in every.items()
-        if not arguments.stage or name in arguments.stage
+        if (not arguments.stage and not arguments.yjs_suite)
+        or name in arguments.stage
+        or (name == "yjs suite" and arguments.yjs_suite)
     }
 
 
@@ -532,6 +566,9 @@ def main() -> int:
         "stage", nargs="*", help="stages to run (with --sanitizer: modules); all without any"
     )
     parser.add_argument("--full", action="store_true", help="the slow package tests too")
+    parser.add_argument(
+        "--yjs-suite", metavar="CHECKOUT", help="Yjs's own tests, from its sources, 13.6"
+    )
     parser.add_argument("--sanitizer", choices=sorted(SANITIZED_MODULES))
     arguments = parser.parse_args()
     whole = Outcome()

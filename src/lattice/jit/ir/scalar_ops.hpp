@@ -162,14 +162,14 @@ T float_lgamma(T x) noexcept {
 // cvttsd2si: truncates; what the type cannot hold, and nan, give its minimum.
 template <class To, class From>
 To float_to_signed(From x) noexcept {
-  constexpr From kLimit = static_cast<From>(std::numeric_limits<To>::max() / 2 + 1) * 2;
+  constexpr From kLimit = static_cast<From>(uint64_t{1} << (kWidth<To> - 1));
   return x >= -kLimit && x < kLimit ? static_cast<To>(x) : std::numeric_limits<To>::min();
 }
 // What compilers make of it on x86: values from 2^(w-1) on are shifted down first.
 template <class To, class From>
 To float_to_unsigned(From x) noexcept {
   using Signed = std::make_signed_t<To>;
-  constexpr From kHalf = static_cast<From>(std::numeric_limits<Signed>::max() / 2 + 1) * 2;
+  constexpr From kHalf = static_cast<From>(uint64_t{1} << (kWidth<To> - 1));
   constexpr To kTop = static_cast<To>(To{1} << (kWidth<To> - 1));
   if (!(x >= kHalf)) return static_cast<To>(float_to_signed<Signed>(x));
   return static_cast<To>(static_cast<To>(float_to_signed<Signed>(x - kHalf)) ^ kTop);
@@ -510,24 +510,17 @@ constexpr bool can_report(Op op, Type type, bool checked) noexcept {
 }
 
 // Calls fn.template operator()<op>() for the run-time op of a unary operation (Unary, Test, Math).
-#define LATTICE_JIT_UNARY_OPS(X)                                                               \
-  X(Neg)                                                                                       \
-  X(Abs)                                                                                       \
-  X(Sign)                                                                                      \
-  X(Sqrt)                                                                                      \
-  X(Floor)                                                                                     \
-  X(Ceil) X(Trunc) X(Rint) X(LogB) X(Mantissa) X(Not) X(Clz) X(IsNan) X(IsInf) X(IsFinite)     \
-      X(SignBit) X(Exp) X(Exp2) X(Expm1) X(Log) X(Log2) X(Log10) X(Log1p) X(Sin) X(Cos) X(Tan) \
-          X(Asin) X(Acos) X(Atan) X(Sinh) X(Cosh) X(Tanh) X(Asinh) X(Acosh) X(Atanh) X(Cbrt)   \
-              X(Erf) X(Erfc) X(Gamma) X(LGamma)
-#define LATTICE_JIT_BINARY_OPS(X)                                                          \
-  X(Add)                                                                                   \
-  X(Sub)                                                                                   \
-  X(Mul)                                                                                   \
-  X(MulHigh)                                                                               \
-  X(Div)                                                                                   \
-  X(FloorDiv) X(Mod) X(TruncDiv) X(FMod) X(IPow) X(Min) X(Max) X(FMin) X(FMax) X(CopySign) \
-      X(Scale) X(And) X(Or) X(Xor) X(Shl) X(Shr) X(Eq) X(Ne) X(Lt) X(Le) X(Pow) X(Atan2) X(Hypot)
+// clang-format off
+#define LATTICE_JIT_UNARY_OPS(X)                                                              \
+  X(Neg) X(Abs) X(Sign) X(Sqrt) X(Floor) X(Ceil) X(Trunc) X(Rint) X(LogB) X(Mantissa) X(Not)  \
+  X(Clz) X(IsNan) X(IsInf) X(IsFinite) X(SignBit) X(Exp) X(Exp2) X(Expm1) X(Log) X(Log2)      \
+  X(Log10) X(Log1p) X(Sin) X(Cos) X(Tan) X(Asin) X(Acos) X(Atan) X(Sinh) X(Cosh) X(Tanh)      \
+  X(Asinh) X(Acosh) X(Atanh) X(Cbrt) X(Erf) X(Erfc) X(Gamma) X(LGamma)
+#define LATTICE_JIT_BINARY_OPS(X)                                                             \
+  X(Add) X(Sub) X(Mul) X(MulHigh) X(Div) X(FloorDiv) X(Mod) X(TruncDiv) X(FMod) X(IPow)       \
+  X(Min) X(Max) X(FMin) X(FMax) X(CopySign) X(Scale) X(And) X(Or) X(Xor) X(Shl) X(Shr)        \
+  X(Eq) X(Ne) X(Lt) X(Le) X(Pow) X(Atan2) X(Hypot)
+// clang-format on
 
 // One element-wise operation on bit patterns; `type` is the operands' type (Select: of b), `to` the
 // result's. Status bits are or-ed into `status`. The folder runs this.

@@ -196,7 +196,7 @@ TEST(Doc, RandomEditsConvergeInAnyOrder) {
           text.insert(random() % (length + 1), random() % 2 ? "ab" : "\u6f22");
       }
       if (!updates.empty() && random() % 3 == 0) {
-        const Bytes update = updates[random() % updates.size()];
+        const Bytes& update = updates[random() % updates.size()];
         ASSERT_TRUE(docs[random() % 3].apply_update(update).ok());
       }
     }

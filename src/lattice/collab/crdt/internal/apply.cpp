@@ -462,7 +462,7 @@ Result<void> Document::apply(std::span<const uint8_t> update, UpdateVersion vers
     }
     if (!begun) {
       begun = true;
-      outermost = begin(std::move(origin), false);
+      outermost = begin(std::exchange(origin, Origin{}), false);
     }
     current->local = false;
     applier.integrate_all();

@@ -401,7 +401,7 @@ bool ClientLoop::Implementation::start() {
   sigset_t before;
   sigfillset(&all);
   pthread_sigmask(SIG_SETMASK, &all, &before);
-  thread_ = std::thread([this] { run(); });
+  thread_ = std::thread([self = shared_from_this()] { self->run(); });
   pthread_sigmask(SIG_SETMASK, &before, nullptr);
   return true;
 }

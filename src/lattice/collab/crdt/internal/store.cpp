@@ -8,6 +8,8 @@ namespace lattice::crdt::internal {
 
 namespace {
 
+// From the system each time: a generator's state (2.5 KB of it) has no place in the static thread
+// storage of a module that Python loads.
 uint64_t random_bits() {
   std::random_device device;
   return (static_cast<uint64_t>(device()) << 32) | device();

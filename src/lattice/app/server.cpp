@@ -13,6 +13,7 @@
 #include "lattice/app/internal/assets.hpp"
 #include "lattice/app/internal/inspector.hpp"
 #include "lattice/app/internal/page_socket.hpp"
+#include "lattice/app/internal/room_socket.hpp"
 #include "lattice/app/internal/session_host.hpp"
 #include "lattice/app/internal/session_table.hpp"
 #include "lattice/app/internal/ticker.hpp"
@@ -20,12 +21,14 @@
 #include "lattice/app/upgrade_check.hpp"
 #include "lattice/net/digest.hpp"
 #include "lattice/net/listener.hpp"
+#include "lattice/roomlog/memory_log.hpp"
 
 namespace lattice::app {
 
 using internal::Asset;
 using internal::Inspector;
 using internal::PageSocket;
+using internal::RoomSocket;
 using internal::SessionCounters;
 using internal::SessionHost;
 using internal::SessionTable;
@@ -38,6 +41,7 @@ using std::chrono::milliseconds;
 namespace {
 
 constexpr std::string_view kSocketPath = "/_lattice/ws";
+constexpr std::string_view kRoomsPath = "/rooms/";
 constexpr std::string_view kHealthPath = "/healthz";
 constexpr std::string_view kIconPath = "/favicon.ico";
 constexpr size_t kTokenBytes = 24;  // 192 bits
@@ -46,6 +50,8 @@ constexpr uint16_t kServiceRestart = 1012;
 // Beyond drain_timeout, for what takes no time unless something hangs.
 constexpr milliseconds kCloseTimeout{1'000};
 constexpr milliseconds kJoinTimeout{500};
+constexpr milliseconds kRoomTick{1'000};
+constexpr milliseconds kRoomDebtTick{50};
 
 void log_to_standard_error(LogLevel level, std::string_view message) {
   if (level == LogLevel::Debug) return;
@@ -127,6 +133,8 @@ struct Server::Core final : public PageSocket::Directory,
   // Routing; on I/O threads.
   void handle(const std::shared_ptr<Exchange>& exchange);
   void open_socket(const std::shared_ptr<Exchange>& exchange);
+  void open_room(const std::shared_ptr<Exchange>& exchange);
+  void refuse_socket(const std::shared_ptr<Exchange>& exchange, const AccessVerdict& verdict);
   Response health(const net::RequestHead& head) const;
   void serve_file(const StaticFiles& files, std::shared_ptr<Exchange> exchange, std::string path);
   void serve_page(const std::shared_ptr<Exchange>& exchange, std::string path);
@@ -154,11 +162,16 @@ struct Server::Core final : public PageSocket::Directory,
   const Inspector inspector;
   const std::shared_ptr<SessionCounters> counters = std::make_shared<SessionCounters>();
   const std::shared_ptr<HandlerPool> pool;
+  const std::shared_ptr<RoomHub> rooms;
+  const std::shared_ptr<RoomSocket::Debts> room_debts = std::make_shared<RoomSocket::Debts>();
+  std::atomic<bool> rooms_announced{false};
   SessionTable table;
   std::vector<StaticFiles> static_files;
   std::optional<net::Listener> listener;
   std::optional<Ticker> expiry;
   std::optional<Ticker> watchdog;
+  std::optional<Ticker> room_ticker;
+  std::optional<Ticker> room_debt_ticker;
 
   std::atomic<bool> stopping{false};
   mutable std::mutex mutex;
@@ -177,6 +190,7 @@ namespace {
 
 ServerOptions with_defaults(ServerOptions options) {
   if (!options.log) options.log = log_to_standard_error;
+  if (!options.room_log) options.room_log = std::make_shared<roomlog::MemoryLog>();
   if (options.ssl_cert.empty() != options.ssl_key.empty()) {
     throw net::TlsError("TLS needs both a certificate and a key (--ssl-cert and --ssl-key)");
   }
@@ -204,6 +218,7 @@ Server::Core::Core(std::shared_ptr<SessionFactory> the_factory, ServerOptions th
       inspector(options.dev ? options.inspector_page : std::string(), options.inspector_script),
       pool(HandlerPool::create(
           {options.handler_threads_max, options.handler_idle_timeout, options.log})),
+      rooms(std::make_shared<RoomHub>(options.rooms, options.room_log, pool, options.log)),
       table({options.sessions_max, options.parked_max, options.parked_per_address_max}) {
   for (const StaticDirectory& directory : options.static_dirs) {
     static_files.emplace_back(directory.prefix, directory.folder, options.static_file_bytes_max);
@@ -233,6 +248,8 @@ void Server::Core::start_tickers() {
     return std::clamp(timeout / 4, milliseconds(5), milliseconds(250));
   };
   expiry.emplace(at(std::min(options.token_timeout, options.hello_timeout)), [this] { expire(); });
+  room_ticker.emplace(kRoomTick, [this] { rooms->tick(Clock::now()); });
+  room_debt_ticker.emplace(kRoomDebtTick, [this] { room_debts->pay(Clock::now()); });
   if (options.watchdog.count() > 0) watchdog.emplace(at(options.watchdog), [this] { watch(); });
 }
 
@@ -287,17 +304,44 @@ void Server::Core::handle(const std::shared_ptr<Exchange>& exchange) {
 
 void Server::Core::open_socket(const std::shared_ptr<Exchange>& exchange) {
   const net::RequestHead& head = exchange->head();
+  if (head.path.starts_with(kRoomsPath)) return open_room(exchange);
   if (head.path != kSocketPath) return exchange->respond(not_found());
   if (AccessVerdict verdict = check_upgrade(head, policy); !verdict.ok()) {
-    ++counters->origins_refused;
-    std::string line = "refused a WebSocket from ";
-    line.append(head.remote_address).append(" (origin ").append(head.header("Origin"));
-    line.append(", host ").append(head.header("Host")).append("): ").append(verdict.reason);
-    options.log(LogLevel::Warning, line);
-    return exchange->respond(Response::text(verdict.status, verdict.reason));
+    return refuse_socket(exchange, verdict);
   }
   if (stopping) return exchange->respond(busy("the server is stopping"));
   exchange->upgrade(std::make_shared<PageSocket>(shared_from_this()));
+}
+
+void Server::Core::refuse_socket(const std::shared_ptr<Exchange>& exchange,
+                                 const AccessVerdict& verdict) {
+  const net::RequestHead& head = exchange->head();
+  ++counters->origins_refused;
+  std::string line = "refused a WebSocket from ";
+  line.append(head.remote_address).append(" (origin ").append(head.header("Origin"));
+  line.append(", host ").append(head.header("Host")).append("): ").append(verdict.reason);
+  options.log(LogLevel::Warning, line);
+  exchange->respond(Response::text(verdict.status, verdict.reason));
+}
+
+// Without rules about who may do what, a room is open to this machine and to nobody else.
+void Server::Core::open_room(const std::shared_ptr<Exchange>& exchange) {
+  const net::RequestHead& head = exchange->head();
+  AccessVerdict verdict = check_upgrade(head, policy);
+  if (verdict.ok()) verdict = check_loopback(head, policy);
+  if (!verdict.ok()) return refuse_socket(exchange, verdict);
+  std::optional<std::string> path = decode_path(head.path);
+  std::string room = path ? path->substr(std::min(path->size(), kRoomsPath.size())) : std::string();
+  if (!is_room_name(room, options.rooms.name_bytes_max)) {
+    return exchange->respond(Response::text(400, "this is no name of a room"));
+  }
+  if (stopping) return exchange->respond(busy("the server is stopping"));
+  if (!rooms_announced.exchange(true)) {
+    options.log(LogLevel::Info,
+                "rooms are open to every program on this machine, and to nobody else");
+  }
+  exchange->upgrade(
+      std::make_shared<RoomSocket>(rooms, std::move(room), RoomAccess::Write, room_debts));
 }
 
 Response Server::Core::health(const net::RequestHead& head) const {
@@ -465,6 +509,7 @@ void Server::Core::stop() {
     state = State::Stopping;
   }
   stopping = true;
+  rooms->close();
   listener->stop_accepting();
   if (!pool->wait_idle(Clock::now() + options.drain_timeout)) {
     options.log(LogLevel::Warning, "a handler did not finish in time; stopping without it");
@@ -478,6 +523,8 @@ void Server::Core::stop() {
   }
   expiry.reset();
   watchdog.reset();
+  room_ticker.reset();
+  room_debt_ticker.reset();
   {
     std::lock_guard lock(mutex);
     state = State::Stopped;
@@ -524,6 +571,7 @@ ServerStats Server::Core::stats() const {
   stats.origins_refused = counters->origins_refused;
   stats.slow_segments = counters->slow_segments;
   stats.handler_threads = pool->thread_count();
+  stats.rooms = rooms->counts();
   return stats;
 }
 
@@ -560,6 +608,7 @@ std::string Server::url() const { return core_->url(); }
 void Server::stop() { core_->stop(); }
 void Server::wait() { core_->wait(); }
 ServerStats Server::stats() const { return core_->stats(); }
+const std::shared_ptr<RoomHub>& Server::rooms() const { return core_->rooms; }
 const std::string& Server::client_script_url() const { return core_->script.url(); }
 const std::string& Server::client_style_url() const { return core_->style.url(); }
 

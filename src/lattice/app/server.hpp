@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 // The server: one port, pages and their sockets, assets and health, from start to a graceful stop.
 //
-// It connects the transport (net) to sessions (HostedSession) and owns what both need: the handler
-// pool, the table of parked and live sessions, static files, the watchdog.
+// It connects the transport (net) to sessions (HostedSession) and to rooms (RoomHub), and owns what
+// they need: the handler pool, the table of parked and live sessions, static files, the watchdog.
 //
 // A page's life: GET makes a session on its strand and answers its first paint; the session is then
 // parked under a single-use token; the page's socket adopts it by the token in its HELLO frame, in
@@ -21,6 +21,7 @@
 
 #include "lattice/app/handler_pool.hpp"
 #include "lattice/app/hosted_session.hpp"
+#include "lattice/app/room_hub.hpp"
 #include "lattice/net/log.hpp"
 
 namespace lattice::app {
@@ -76,6 +77,11 @@ struct ServerOptions {
   std::chrono::milliseconds drain_timeout{5'000};
   std::chrono::milliseconds watchdog{1'000};  // 0 = off
 
+  // Rooms, at /rooms/{name}: open to programs on this machine when the server is bound to
+  // loopback, refused otherwise.
+  RoomOptions rooms = {};
+  std::shared_ptr<roomlog::RoomLog> room_log = {};  // null: in memory, as long as the server lives
+
   AroundSegment around_segment = {};
   // On the watchdog's thread, once per slow segment.
   std::function<void(const SlowSegment&)> on_slow_segment = {};
@@ -101,6 +107,7 @@ struct ServerStats {
   uint64_t origins_refused = 0;
   uint64_t slow_segments = 0;
   uint64_t handler_threads = 0;
+  RoomCounts rooms;
 };
 
 class Server {
@@ -125,6 +132,8 @@ class Server {
   // Waits until stop() is done.
   void wait();
   ServerStats stats() const;
+  // The rooms that this server keeps; the sessions of its pages take seats there too.
+  const std::shared_ptr<RoomHub>& rooms() const;
 
   const std::string& client_script_url() const;
   const std::string& client_style_url() const;

@@ -140,4 +140,12 @@ AccessVerdict check_upgrade(const net::RequestHead& head, const AccessPolicy& po
   return {403, "origin refused"};
 }
 
+AccessVerdict check_loopback(const net::RequestHead& head, const AccessPolicy& policy) {
+  const std::string_view peer = head.remote_address;
+  const bool is_near = peer.starts_with("127.") || peer == "::1" || peer.starts_with("::ffff:127.");
+  auto host = parse_authority(head.header("Host"), head.is_secure ? 443 : 80);
+  if (policy.is_loopback_bind && is_near && host && is_loopback_name(host->host)) return {};
+  return {403, "rooms are open on loopback only"};
+}
+
 }  // namespace lattice::app

@@ -50,4 +50,8 @@ AccessVerdict check_host(const net::RequestHead& head, const AccessPolicy& polic
 // A WebSocket request, Host included. Everything that is refused is 403.
 AccessVerdict check_upgrade(const net::RequestHead& head, const AccessPolicy& policy);
 
+// Whether both ends are this machine: the server is bound to loopback, and the request came from
+// there and names it. A reverse proxy's requests do not: they name the outside.
+AccessVerdict check_loopback(const net::RequestHead& head, const AccessPolicy& policy);
+
 }  // namespace lattice::app

@@ -16,6 +16,7 @@
 #include "lattice/app/ui_host.hpp"
 #include "log_thread.hpp"
 #include "reactive.hpp"
+#include "room.hpp"
 #include "session_state.hpp"
 #include "ui.hpp"
 
@@ -112,6 +113,7 @@ class PyServer {
   void start() {
     log_->start();
     set_app_actor(actor_);
+    set_room_hub(server_->rooms());
     nb::gil_scoped_release release;
     server_->start();
   }
@@ -127,6 +129,7 @@ class PyServer {
       log_->stop();
     }
     if (app_actor() == actor_) set_app_actor(nullptr);
+    if (room_hub() == server_->rooms()) set_room_hub(nullptr);
   }
   uint16_t port() const { return server_->port(); }
   std::string url() const { return server_->url(); }
@@ -172,8 +175,19 @@ class PyServer {
   static void close_session(ui::Session& session) {
     session.on_segment({});
     auto* state = static_cast<SessionState*>(session.runtime().host);
+    end_session(state->object());
     state->dispose();
     delete state;
+  }
+
+  // Leaves its rooms, so that the others see it go, whoever still holds the session's object.
+  static void end_session(PyObject* object) {
+    if (object == nullptr) return;
+    try {
+      nb::handle(object).attr("_end")();
+    } catch (nb::python_error& error) {
+      log_exception(error.value().ptr(), "the end of a session");
+    }
   }
 
   static std::string inspect_session(ui::Session&, std::string_view query) {
@@ -244,6 +258,12 @@ nb::dict PyServer::stats() const {
   out["origins_refused"] = stats.origins_refused;
   out["slow_segments"] = stats.slow_segments;
   out["handler_threads"] = stats.handler_threads;
+  out["rooms_open"] = stats.rooms.rooms;
+  out["room_members"] = stats.rooms.members;
+  out["room_messages_in"] = stats.rooms.messages_in;
+  out["room_messages_out"] = stats.rooms.messages_out;
+  out["room_updates"] = stats.rooms.updates;
+  out["room_messages_malformed"] = stats.rooms.malformed;
   return out;
 }
 

@@ -25,6 +25,12 @@ void bind_ui(nanobind::module_& module);
 #ifdef HAVE_BINDING_JIT
 void bind_jit(nanobind::module_& module);
 #endif
+#ifdef HAVE_BINDING_CRDT
+void bind_crdt(nanobind::module_& module);
+#endif
+#ifdef HAVE_BINDING_ROOM
+void bind_room(nanobind::module_& module);
+#endif
 #ifdef HAVE_BINDING_APP
 void bind_app(nanobind::module_& module);
 #endif
@@ -49,6 +55,12 @@ NB_MODULE(_core, module) {
 #endif
 #ifdef HAVE_BINDING_JIT
   bind_jit(module);
+#endif
+#ifdef HAVE_BINDING_CRDT
+  bind_crdt(module);
+#endif
+#ifdef HAVE_BINDING_ROOM
+  bind_room(module);
 #endif
 #ifdef HAVE_BINDING_APP
   bind_app(module);

@@ -27,6 +27,7 @@ from lattice._incremental import DerivedList, filter, map_keyed, sort
 from lattice._inspect import Explanation, Graph, explain, graph, inspect
 from lattice._linked import Linked, linked
 from lattice._store import reconcile, snapshot, store
+from lattice.collab import CollaborativeSignal, Room, collaborative_signal
 from lattice.component import VNode, component
 from lattice.diff import diff
 from lattice.jit import jit, vectorize
@@ -67,6 +68,7 @@ __all__ = [
     "AccessError",
     "App",
     "AsyncMemo",
+    "CollaborativeSignal",
     "Context",
     "CycleError",
     "DecodeError",
@@ -81,6 +83,7 @@ __all__ = [
     "Linked",
     "Memo",
     "NotReady",
+    "Room",
     "Scope",
     "Signal",
     "TraceError",
@@ -89,6 +92,7 @@ __all__ = [
     "async_memo",
     "batch",
     "bind",
+    "collaborative_signal",
     "component",
     "context",
     "diff",

@@ -64,12 +64,19 @@ class Session:
         What opened the page.
     """
 
-    __slots__ = ("_app_loop", "id", "request")
+    __slots__ = ("_app_loop", "_rooms", "id", "request")
 
     def __init__(self, id: str, request: Request, app_loop: AppLoop | None = None) -> None:
         self.id = id
         self.request = request
         self._app_loop = app_loop
+        self._rooms: dict[str, _core.Room] = {}  # its replicas, by name
+
+    def _end(self) -> None:
+        # At once, and not with the last reference: a view at module level may still hold one.
+        for room in self._rooms.values():
+            room.disconnect()
+        self._rooms.clear()
 
     def __repr__(self) -> str:
         return f"<Session {self.id}>"

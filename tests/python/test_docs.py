@@ -57,6 +57,7 @@ def test_each_page_with_examples_is_tested_here() -> None:
         "docs/reactive/diagnostics.md",
         "docs/reactive/ownership_and_errors.md",
         "docs/reactive/stores.md",
+        "docs/rooms.md",
     }
 
 
@@ -129,6 +130,15 @@ def test_diagnostics_prints_what_its_comments_say(
     assert out.getvalue().splitlines() == said
     assert len(said) == 4
     assert (tmp_path / "graph.svg").read_text(encoding="utf-8").startswith("<svg")
+
+
+def test_rooms_prints_what_its_comments_say() -> None:
+    names: dict[str, Any] = {}
+    for block in blocks_of("docs/rooms.md"):
+        said = re.findall(r"print\(.*?\)  # (.*)$", block, re.MULTILINE)
+        assert lines_printed(block, names) == said
+    tree = names["page"].render().to_dict()
+    assert [child["tag"] for child in tree["children"]] == ["textarea", "button", "p", "p"]
 
 
 def test_the_readme_prints_what_its_comments_say() -> None:

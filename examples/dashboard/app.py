@@ -3,7 +3,8 @@
 
 The page is described once. What changes hangs on signals (what the visitor sets) and on memos (what
 follows from them); each is handed to the place that shows it, and only that place is updated.
-Open the page in two windows and pick a car in one of them: `picks` is shared by everyone.
+Open the page in two windows and pick a car in one of them: `picks` is shared by everyone. So is the
+note below, letter by letter: it is text of a room, which merges what many write at the same time.
 """
 
 from __future__ import annotations
@@ -40,6 +41,7 @@ GUESTS = (
     "Robin",
 )
 
+room = lt.Room("cars")
 picks = lt.signal({}, scope="app")  # of every visitor: session id -> the id of a car, or None
 
 
@@ -108,6 +110,7 @@ def dashboard():
         ),
         chart(shown, mpg_min, picks, hue),
         table(rows, order, me),
+        note(me),
     )
 
 
@@ -123,11 +126,15 @@ def hue(session):
     return zlib.crc32(session.encode()) % 360
 
 
+def name_of(session):
+    return GUESTS[hue(session) % len(GUESTS)]
+
+
 @lt.component
 def guests(me):
     def guest(pick):
         session, car = pick
-        name = "You" if session == me else GUESTS[hue(session) % len(GUESTS)]
+        name = "You" if session == me else name_of(session)
         return ui.li(
             name,
             ui.small(CARS[car].name) if car is not None else None,
@@ -182,6 +189,34 @@ def table(rows, order, me):
             aria_label="The cars",
         ),
         class_="cars",
+    )
+
+
+@lt.component
+def note(me):
+    room.set_local_presence({"name": name_of(me), "hue": hue(me)})
+    text = room.text("note")
+
+    def reader(entry):
+        client, shown = entry
+        name = "You" if client == room.client_id else shown["name"]
+        return ui.li(name, style={"--hue": shown["hue"]})
+
+    def here():  # peers of other programs may show nothing that has a name
+        known = sorted(room.presence.items())
+        return [(client, shown) for client, shown in known if {"name", "hue"} <= shown.keys()]
+
+    return ui.section(
+        ui.h2("A note for everybody"),
+        ui.ul(
+            ui.For(here, key=lambda entry: entry[0], render=reader),
+            class_="guests",
+            aria_label="Reading the note",
+        ),
+        ui.textarea(
+            value=text, rows=3, placeholder="Write here", aria_label="A note for everybody"
+        ),
+        class_="note",
     )
 
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 // How fast is a document: an editing history typed, received, loaded and encoded?
 //
-// Each case prints one line of JSON: name, unit, value; the value is the fastest of some
+// Each case prints one line of JSON: {"case": ..., unit: value}, the value the fastest of some
 // repetitions. Case names are those of the rivals' programs beside this one.
 // Use: bench_crdt [--quick] [part...]; parts: paper, siblings, map, random. Traces are looked for
 // in $LATTICE_TRACES, then in ../shared/traces.
@@ -29,7 +29,7 @@ double now_ms() {
 }
 
 void print(const std::string& name, double value, const char* unit = "ms") {
-  std::printf("{\"name\": \"%s\", \"unit\": \"%s\", \"value\": %.6g}\n", name.c_str(), unit, value);
+  std::printf("{\"case\": \"%s\", \"%s\": %.6g}\n", name.c_str(), unit, value);
   std::fflush(stdout);
 }
 

@@ -19,7 +19,6 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any, Literal, TypeVar, overload
 
-from lattice._jit.compiler import compile_function
 from lattice._jit.errors import (
     ConcreteValueError,
     SideEffectError,
@@ -86,6 +85,9 @@ def jit(
     """
 
     def decorate(target: Callable[..., Any]) -> Any:
+        # Here, so that `import lattice` does not load the recorder.
+        from lattice._jit.compiler import compile_function
+
         return compile_function(
             target,
             lanes=False,
@@ -135,6 +137,9 @@ def vectorize(
     """
 
     def decorate(target: Callable[..., Any]) -> Any:
+        # Here, so that `import lattice` does not load the recorder.
+        from lattice._jit.compiler import compile_function
+
         return compile_function(
             target,
             lanes=True,

@@ -3,8 +3,8 @@
 //
 // Each case prints one line of JSON: {"case": ..., unit: value}, the value the fastest of some
 // repetitions. Case names are those of the rivals' programs beside this one.
-// Use: bench_crdt [--quick] [part...]; parts: paper, siblings, map, random. Traces are looked for
-// in $LATTICE_TRACES, then in ../shared/traces.
+// Use: bench_crdt [--quick] [--case PREFIX] [part...]; parts: paper, siblings, map, random. Traces
+// are looked for in $LATTICE_TRACES, then in ../shared/traces.
 #include <algorithm>
 #include <chrono>
 #include <cstdio>
@@ -251,9 +251,14 @@ void random_inserts() {
 }  // namespace
 
 int main(int argc, char** argv) {
+  if (const char* said = std::getenv("LATTICE_BENCH_QUICK")) quick = std::string(said) == "1";
   std::vector<std::string> parts;
   for (int i = 1; i < argc; ++i) {
-    if (std::string(argv[i]) == "--quick") {
+    const std::string word = argv[i];
+    if (word == "--case" && i + 1 < argc) {  // the harness's "paper/", or one case
+      const std::string wanted = argv[++i];
+      parts.push_back(wanted.substr(0, wanted.find('/')));
+    } else if (word == "--quick") {
       quick = true;
     } else {
       parts.emplace_back(argv[i]);

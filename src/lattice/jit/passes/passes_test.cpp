@@ -190,7 +190,7 @@ void check_division(uint64_t seed) {
                             static_cast<T>(kMin + 1),
                             d,
                             static_cast<T>(d - 1),
-                            static_cast<T>(d + 1),
+                            scalar::apply<Op::Add>(d, T{1}),
                             static_cast<T>(-d),
                             static_cast<T>(-d - 1),
                             static_cast<T>(kMax - kMax % d),

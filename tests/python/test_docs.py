@@ -10,10 +10,12 @@ from __future__ import annotations
 import contextlib
 import io
 import re
+import runpy
 import urllib.request
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 import lattice as lt
@@ -51,6 +53,7 @@ PAGES = [
 def test_each_page_with_examples_is_tested_here() -> None:
     others = {"docs/errors/LT101.md", "docs/errors/LT102.md"}  # they show what goes wrong
     assert set(PAGES) - others == {
+        "docs/jit.md",
         "docs/reactive/README.md",
         "docs/reactive/async.md",
         "docs/reactive/bad_input.md",
@@ -139,6 +142,19 @@ def test_rooms_prints_what_its_comments_say() -> None:
         assert lines_printed(block, names) == said
     tree = names["page"].render().to_dict()
     assert [child["tag"] for child in tree["children"]] == ["textarea", "button", "p", "p"]
+
+
+def test_the_kernels_of_the_jit_page_are_compiled_and_right(tmp_path: Path) -> None:
+    # As a file: a function whose source cannot be read is recorded in another way.
+    script = tmp_path / "page.py"
+    script.write_text("".join(blocks_of("docs/jit.md")), encoding="utf-8")
+    names = runpy.run_path(str(script))
+    x, v = np.linspace(0.0, 3.0, 100), np.linspace(-1.0, 1.0, 100)
+    assert names["energy"](x, v) == pytest.approx(0.5 * np.sum(v * v) + np.sum(np.cos(x)))
+    assert np.array_equal(names["payoff"](x, 1.0), np.where(x <= 1.0, 0.0, x - 1.0))
+    assert names["energy"].compiled
+    assert names["payoff"].compiled
+    assert {"mul", "add"} <= {node["op"].value for node in names["t"].to_ir()["nodes"]}
 
 
 def test_the_readme_prints_what_its_comments_say() -> None:

@@ -53,9 +53,8 @@ def test_the_clients_last_sum_counts() -> None:
 
 
 def test_each_case_of_a_foreign_suite_is_counted_and_failures_are_named() -> None:
-    outcome = gate.Outcome()
     output = "FAIL Batching: #131 revert: ran twice\n178 passed, 1 failed\n"
-    gate.count_foreign(gate.Run(1, output), outcome)
+    outcome = gate.count_foreign(gate.Run(1, output), "run.mjs")
     assert (outcome.passed, outcome.failed) == (178, 1)
     assert outcome.failures == ["Batching: #131 revert: ran twice"]
 
@@ -70,15 +69,14 @@ def test_each_case_of_a_foreign_suite_is_counted_and_failures_are_named() -> Non
     ],
 )
 def test_a_foreign_suite_that_does_not_end_well_is_a_failure(done: gate.Run) -> None:
-    outcome = gate.Outcome()
-    gate.count_foreign(done, outcome)
+    outcome = gate.count_foreign(done, "run.mjs")
     assert outcome.failed == 1
 
 
 def test_an_addon_that_does_not_build_is_one_failure(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(gate, "build", lambda *_: gate.Run(1, "addon.cpp:3: error: gone"))
     outcome = gate.foreign()
-    assert outcome.failures == ["build of the Node-API addon"]
+    assert outcome.failures == ["build of the Node-API addons"]
 
 
 def test_a_stage_that_raises_is_one_failure(capsys: pytest.CaptureFixture[str]) -> None:

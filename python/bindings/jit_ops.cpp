@@ -183,19 +183,45 @@ Value operand(Builder& b, const Value& value, const Value& target) {
 
 namespace {
 
+// Whether float64 holds this int and its neighbours; kNone when that is known.
+NodeId is_exact(Builder& b, const Value& value) {
+  if (value.type != Type::I64) return ir::kNone;
+  constexpr int64_t kBound = int64_t{1} << 53;
+  if (is_constant(b, value)) {
+    const int64_t number = constant_int_of(b, value);
+    if (number >= -kBound && number <= kBound) return ir::kNone;
+  }
+  return land(b, b.binary(Op::Le, b.constant(-kBound), value.id),
+              b.binary(Op::Le, value.id, b.constant(kBound)));
+}
+
 // A Python int as float where the exact value counts: a guard refuses what float64 cannot hold.
 NodeId exact_float(Builder& b, const Value& value) {
   if (is_float(value.type)) return value.id;
-  const NodeId as_float = cast_to(b, value, Type::F64).id;
-  if (value.type == Type::Bool) return as_float;
-  if (is_constant(b, value)) {
-    const int64_t number = constant_int_of(b, value);
-    if (number >= -(int64_t{1} << 53) && number <= int64_t{1} << 53) return as_float;
+  const NodeId exact = is_exact(b, value);
+  if (exact != ir::kNone) b.guard(exact);
+  return cast_to(b, value, Type::F64).id;
+}
+
+// The type of a ufunc of one type for several operands: NumPy takes the first type to which all
+// arrays cast safely, which pairs do not find (int16, uint16 and float32 are float32); Python's
+// numbers count by their kind alone.
+Type common_type(std::span<const Value> values) {
+  constexpr Type kOrder[] = {Type::Bool, Type::I8,  Type::U8,  Type::I16, Type::U16, Type::I32,
+                             Type::U32,  Type::I64, Type::U64, Type::F32, Type::F64};
+  auto takes_all = [&](Type type) {
+    return std::all_of(values.begin(), values.end(), [&](const Value& value) {
+      return value.is_weak || promote_strong(value.type, type) == type;
+    });
+  };
+  const Type type = *std::find_if(std::begin(kOrder), std::end(kOrder) - 1, takes_all);
+  bool any_int = false;
+  for (const Value& value : values) {
+    if (!value.is_weak) continue;
+    if (is_float(value.type) && !is_float(type)) return Type::F64;
+    any_int |= value.type == Type::I64;
   }
-  const NodeId bound = b.constant(int64_t{1} << 53);
-  b.guard(land(b, b.binary(Op::Le, b.constant(-(int64_t{1} << 53)), value.id),
-               b.binary(Op::Le, value.id, bound)));
-  return as_float;
+  return any_int && type == Type::Bool ? Type::I64 : type;
 }
 
 // Division by zero raises even where nobody wants the quotient, so it is a guard: a flag of a node
@@ -534,9 +560,19 @@ Value truth(Builder& b, const Value& x) {
   return like_kind(b, b.compare(Op::Ne, x.id, int_node(b, x.type, 0)), x.is_weak);
 }
 
+void guard_merge(Builder& b, const Value& value, const Value& target, NodeId taken) {
+  if (!value.is_weak || !is_float(target.type)) return;
+  const NodeId exact = is_exact(b, value);
+  if (exact != ir::kNone) b.guard(taken == ir::kNone ? exact : lor(b, lnot(b, taken), exact));
+}
+
 Value select_value(Builder& b, const Value& condition, Value x, Value y) {
   Value target = promoted(b, x, y);
   const bool both_weak = target.is_weak;
+  if (both_weak && condition.rank == 0) {
+    guard_merge(b, x, target, condition.id);
+    guard_merge(b, y, target, lnot(b, condition.id));
+  }
   x = both_weak ? cast_to(b, x, target.type) : operand(b, x, target);
   y = both_weak ? cast_to(b, y, target.type) : operand(b, y, target);
   return like_kind(b, b.select(condition.id, x.id, y.id), both_weak && condition.rank == 0);
@@ -619,6 +655,7 @@ bool unary_function(Builder& b, std::string_view name, const Value& given, Value
   } else if (name == "negative") {
     result = negative(b, x);
   } else if (name == "positive") {
+    if (x.type == Type::Bool) return false;
     result = x;
   } else if (name == "absolute" || name == "abs") {
     result = absolute(b, x);
@@ -629,7 +666,8 @@ bool unary_function(Builder& b, std::string_view name, const Value& given, Value
     if (x.type == Type::Bool) return false;
     result = strong(b, b.unary(Op::Sign, x.id));
   } else if (name == "square") {
-    result = arith(b, Arith::Mul, x, x);
+    const Value factor = x.type == Type::Bool ? cast_to(b, x, Type::I8) : x;
+    result = arith(b, Arith::Mul, factor, factor);
   } else if (name == "reciprocal") {
     if (!is_float(x.type)) return false;
     result = strong(b, b.binary(Op::Div, float_node(b, x.type, 1.0), x.id));
@@ -721,9 +759,30 @@ bool numpy_function(Builder& b, std::string_view name, std::span<const Value> ar
   if (arguments.size() == 1) return unary_function(b, name, arguments[0], result);
   if (arguments.size() == 2) return binary_function(b, name, arguments[0], arguments[1], result);
   if (arguments.size() == 3 && name == "clip") {
-    Value low;
-    return binary_function(b, "maximum", arguments[0], arguments[1], low) &&
-           binary_function(b, "minimum", low, arguments[2], result);
+    const Value x = as_numpy(arguments[0]);
+    Value low = arguments[1];
+    Value high = arguments[2];
+    // Of an array of integers, a Python int beyond the type is no bound.
+    if (is_int(x.type)) {
+      auto is_beyond = [&](const Value& bound, bool is_low) {
+        if (!bound.is_weak || bound.type != Type::I64 || !is_constant(b, bound)) return false;
+        const int64_t number = constant_int_of(b, bound);
+        return !fits(number, x.type) && (number < 0) == is_low;
+      };
+      const bool no_low = is_beyond(low, true);
+      const bool no_high = is_beyond(high, false);
+      if (no_low && no_high) return result = x, true;
+      if (no_low) return binary_function(b, "minimum", x, high, result);
+      if (no_high) return binary_function(b, "maximum", x, low, result);
+    }
+    const Value all[] = {x, low, high};
+    Value target = x;
+    target.type = common_type(all);
+    low = operand(b, low, target);
+    high = operand(b, high, target);
+    const NodeId raised = b.binary(Op::Max, operand(b, x, target).id, low.id);
+    result = strong(b, b.binary(Op::Min, raised, high.id));
+    return true;
   }
   if (arguments.size() == 3 && name == "where") {
     const Value condition = truth(b, arguments[0]);

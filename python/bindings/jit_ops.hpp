@@ -35,6 +35,9 @@ Value negative(Builder& b, Value x);
 Value absolute(Builder& b, Value x);
 Value inverted(Builder& b, Value x);
 Value truth(Builder& b, const Value& x);
+// Python computes the call when a Python int that `target` holds as float is not exact there; only
+// where `taken` is true, unless that is kNone.
+void guard_merge(Builder& b, const Value& value, const Value& target, NodeId taken);
 Value select_value(Builder& b, const Value& condition, Value x, Value y);
 
 // A NumPy function by name, "sin" or "maximum"; false when there is none of that name and arity.

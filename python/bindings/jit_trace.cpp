@@ -785,6 +785,23 @@ PyObject* tracer_cast(PyObject* a, PyObject* arguments) {
 }
 
 // select(condition, x, y)
+// carry(value, type, is_weak): cast, for a variable that has another type on another way to here
+PyObject* tracer_carry(PyObject* a, PyObject* arguments) {
+  PyObject* object = nullptr;
+  const char* type_text = nullptr;
+  int is_weak = 0;
+  if (!PyArg_ParseTuple(arguments, "Osp", &object, &type_text, &is_weak)) return nullptr;
+  return in_tracer(a, [&](TracerObject* self) {
+    note_place(self);
+    const Value value = need_value(self, object);
+    Value carried = value;
+    carried.type = need_type(type_text);
+    guard_merge(*self->builder, value, carried, ir::kNone);
+    carried = cast_to(*self->builder, value, carried.type);
+    carried.is_weak = is_weak != 0;
+    return make_traced(self, carried);
+  });
+}
 PyObject* tracer_select(PyObject* a, PyObject* arguments) {
   PyObject* c = nullptr;
   PyObject* x = nullptr;
@@ -1121,6 +1138,7 @@ PyObject* tracer_end_if(PyObject* a, PyObject* arguments) {
       } else {
         then_ids.push_back(cast_to(b, yes[k], type).id);
       }
+      guard_merge(b, no[k], target, ir::kNone);
       else_ids.push_back(cast_to(b, no[k], type).id);
     }
     const ir::RegionId otherwise = b.region();
@@ -1140,9 +1158,15 @@ PyObject* tracer_end_if(PyObject* a, PyObject* arguments) {
         continue;
       }
       NodeId id = b.result(node, static_cast<int>(merge.first));
+      const Value& then_value = yes[static_cast<size_t>(&merge - merges.data())];
       if (merge.is_split) {
+        Value taken = then_value;
+        taken.id = id;
+        guard_merge(b, taken, merge.target, flag.id);
         const NodeId narrow = b.cast(id, merge.target.type);
         id = b.select(flag.id, narrow, b.result(node, static_cast<int>(merge.first) + 1));
+      } else if (then_value.type != merge.target.type) {  // a constant
+        guard_merge(b, then_value, merge.target, flag.id);
       }
       results.push_back(from_node(self, id, merge.target.is_weak));
     }
@@ -1293,6 +1317,7 @@ PyMethodDef tracer_methods[] = {
     {"numpy", method(tracer_named<numpy_function>), METH_FASTCALL, nullptr},
     {"math", method(tracer_named<math_function>), METH_FASTCALL, nullptr},
     {"cast", tracer_cast, METH_VARARGS, nullptr},
+    {"carry", tracer_carry, METH_VARARGS, nullptr},
     {"select", tracer_select, METH_VARARGS, nullptr},
     {"truth", tracer_truth, METH_O, nullptr},
     {"not_", tracer_not, METH_O, nullptr},

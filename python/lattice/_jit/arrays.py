@@ -373,9 +373,29 @@ def _clip(
     np = _numpy()
     low = min if low is None else low
     high = max if high is None else high
-    if low is not None:
-        value = np.maximum(value, low)
-    return np.minimum(value, high) if high is not None else value
+    tracer = _traced(value, low, high)._tracer
+    # As in NumPy the clipped one is an array, and never a Python number.
+    value = _as(tracer, value)
+    value = tracer.cast(value, value._type, False)
+    if low is None and high is None:
+        return np.positive(value)
+    # Two operands are a minimum or a maximum; beyond its type a Python int is no bound of integers.
+    if high is None:
+        low = _inside(value, low, True)
+        return np.maximum(value, low) if low is not None else value
+    if low is None:
+        high = _inside(value, high, False)
+        return np.minimum(value, high) if high is not None else value
+    made = tracer.numpy("clip", value, low, high)
+    return _unsupported("np.clip of these values") if made is NotImplemented else made
+
+
+def _inside(value: Any, bound: Any, is_low: bool) -> Any:
+    if type(bound) is not int or value._type in ("bool", "f32", "f64"):
+        return bound
+    limits = _numpy().iinfo(_DTYPES[value._type])
+    is_beyond = bound <= limits.min if is_low else bound >= limits.max
+    return None if is_beyond else bound
 
 
 def _round(value: Any, decimals: Any = 0, out: Any = None) -> Any:

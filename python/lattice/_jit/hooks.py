@@ -426,7 +426,7 @@ def _record_loop(
         try:
             carried = [k for k, kind in enumerate(kinds) if kind is not None]
             inits = [
-                tracer.cast(
+                tracer.carry(
                     False if isinstance(first[k], Undefined) else first[k], *_kind(kinds[k])
                 )
                 for k in carried
@@ -447,7 +447,7 @@ def _record_loop(
                 nexts = []
                 for k in carried:
                     value = last[k] if not isinstance(last[k], Undefined) else heads[k]
-                    nexts.append(tracer.cast(value, *_kind(kinds[k])))
+                    nexts.append(tracer.carry(value, *_kind(kinds[k])))
                 results = tracer.end_loop(nexts)
                 final = list(first)
                 for k, value in zip(carried, results, strict=True):

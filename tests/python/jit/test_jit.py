@@ -363,3 +363,99 @@ def test_a_method_is_bound():
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         assert Model().area(2.0) == 12.0
+
+
+LARGE = 2**62 + 1
+
+
+def test_a_large_int_that_merges_with_a_float_is_not_rounded():
+    # float64 does not hold LARGE; each of these merges an int with a float in another way.
+    def one_side(a, b):
+        x = a
+        if b > 0:
+            x = 0.5
+            b = b * 3
+        return (x, b)
+
+    def other_side(a, b):
+        x = 0.5
+        if b < 0:
+            b = b * 3
+            x = a
+        return (x, b)
+
+    def expression(a, b):
+        return a if b < 0 else 0.5
+
+    def before_a_loop(a, b):
+        x = a
+        k = 0
+        while k < b:
+            x = x * 0.5
+            k += 1
+        return x
+
+    def in_a_loop(a, b):
+        x = 0.5
+        for k in range(-b):
+            x = a + k
+        return x
+
+    def constant(a, b):
+        return 4611686018427387905 if b < 0 else a * 0.5
+
+    for plain in (one_side, other_side, expression, before_a_loop, in_a_loop, constant):
+        native = lt.jit(plain, strict=True)
+        for args in [(5, -1), (5, 2), (LARGE, -1), (-LARGE, -1), (LARGE, 2)]:
+            assert native(*args) == plain(*args), (plain.__name__, args)
+
+
+def test_square_of_bools_is_int8():
+    @lt.jit(strict=True)
+    def native(x):
+        return np.square(x > 0)
+
+    got = native(X)
+    assert got.dtype == np.int8
+    assert np.array_equal(got, np.square(X > 0))
+
+
+CLIPS = [
+    (np.array([True, False]), 7, np.array([3, -4], np.int8), np.int8),
+    (np.array([True, False]), False, True, np.bool_),
+    (np.array([True, False]), 0, 1, np.int64),
+    (np.array([3, 9], np.uint16), 1e-3, np.array([2.5, 70], np.float32), np.float32),
+    (np.array([3, -9], np.int16), np.uint16(4), np.array([5, 6], np.float32), np.float32),
+    (np.array([3, -9], np.int8), -300, 300, np.int8),
+    (np.array([3, 200], np.uint8), -1, np.array([100, -5], np.int16), np.int16),
+    (np.array([3, 200], np.uint64), np.int8(-1), 7, np.float64),
+    (np.array([3, 200], np.uint8), None, 300, np.uint8),
+    (2, np.array([3, 1], np.int8), np.array([3, 1], np.int8), np.int64),
+]
+
+
+@pytest.mark.parametrize(("x", "low", "high", "dtype"), CLIPS)
+def test_clip_promotes_its_three_operands_at_once(x, low, high, dtype):
+    def plain(x, low, high):
+        return np.clip(x, low, high)
+
+    arrays = [value if isinstance(value, np.ndarray) else None for value in (low, high)]
+
+    @lt.jit(strict=True)
+    def native(x, low_array, high_array):
+        return np.clip(
+            x,
+            low if low_array is None else low_array,
+            high if high_array is None else high_array,
+        )
+
+    got, want = native(x, *arrays), plain(x, low, high)
+    assert got.dtype == want.dtype == dtype
+    assert np.array_equal(got, want)
+
+
+def test_clip_refuses_a_python_int_on_the_wrong_side_as_numpy_does():
+    native = lt.jit(lambda x: np.clip(x, 300, 400))
+    with pytest.raises(OverflowError), warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        native(np.array([1], np.int8))

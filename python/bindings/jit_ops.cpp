@@ -143,8 +143,10 @@ Value promoted(Builder& b, const Value& x, const Value& y) {
   Value result;
   result.rank = std::max(x.rank, y.rank);
   result.is_weak = x.is_weak && y.is_weak;
+  const bool any_int = !is_float(x.type) || !is_float(y.type) || x.is_mixed || y.is_mixed;
   if (x.is_weak == y.is_weak) {
     result.type = promote_strong(x.type, y.type);
+    result.is_mixed = result.is_weak && is_float(result.type) && any_int;
     return result;
   }
   const Value& firm = x.is_weak ? y : x;
@@ -178,6 +180,7 @@ Value operand(Builder& b, const Value& value, const Value& target) {
   }
   Value made = cast_to(b, value, target.type);
   made.is_weak = target.is_weak;
+  made.is_mixed = made.is_mixed && made.is_weak;
   return made;
 }
 
@@ -267,6 +270,23 @@ Value python_arith(Builder& b, Arith op, Value x, Value y) {
     if (x.type == Type::Bool) x = cast_to(b, x, Type::I64);
     if (y.type == Type::Bool) y = cast_to(b, y, Type::I64);
   }
+  // An int and a float that may be an int make an int in Python: the floats must hold it.
+  auto may_be_int = [](const Value& value) { return !is_float(value.type) || value.is_mixed; };
+  const bool is_mixed = (is_float(x.type) || is_float(y.type)) && may_be_int(x) && may_be_int(y);
+  if (is_mixed) {
+    for (const Value& side : {x, y}) {
+      const NodeId exact = is_exact(b, side);
+      if (exact != ir::kNone) b.guard(exact);
+    }
+  }
+  auto mixed = [&](Value made) {
+    if (is_mixed) {
+      const NodeId bound = b.constant(9007199254740992.0);
+      b.guard(lnot(b, b.compare(Op::Lt, bound, b.unary(Op::Abs, made.id))));
+      made.is_mixed = true;
+    }
+    return made;
+  };
   if (op == Arith::TrueDiv) {
     const bool exact = !is_float(x.type) && !is_float(y.type);
     const NodeId top = exact ? exact_float(b, x) : cast_to(b, x, Type::F64).id;
@@ -282,19 +302,19 @@ Value python_arith(Builder& b, Arith op, Value x, Value y) {
   auto emit = [&](Op which) { return weak(b, b.binary(which, x.id, y.id, kChecked)); };
   switch (op) {
     case Arith::Add:
-      return is_real ? weak(b, b.binary(Op::Add, x.id, y.id)) : emit(Op::Add);
+      return is_real ? mixed(weak(b, b.binary(Op::Add, x.id, y.id))) : emit(Op::Add);
     case Arith::Sub:
-      return is_real ? weak(b, b.binary(Op::Sub, x.id, y.id)) : emit(Op::Sub);
+      return is_real ? mixed(weak(b, b.binary(Op::Sub, x.id, y.id))) : emit(Op::Sub);
     case Arith::Mul:
-      return is_real ? weak(b, b.binary(Op::Mul, x.id, y.id)) : emit(Op::Mul);
+      return is_real ? mixed(weak(b, b.binary(Op::Mul, x.id, y.id))) : emit(Op::Mul);
     case Arith::FloorDiv:
       guard_divisor(b, y);
-      return emit(Op::FloorDiv);
+      return mixed(emit(Op::FloorDiv));
     case Arith::Mod:
       guard_divisor(b, y);
-      return emit(Op::Mod);
+      return mixed(emit(Op::Mod));
     case Arith::Pow:
-      if (is_real) return python_power(b, x, y);
+      if (is_real) return mixed(python_power(b, x, y));
       if (is_constant(b, y) && constant_int_of(b, y) == 2) {
         return weak(b, b.binary(Op::Mul, x.id, x.id, kChecked));
       }
@@ -527,7 +547,9 @@ Value negative(Builder& b, Value x) {
         return constant_int(b, -from_bits<int64_t>(bits));
       }
     }
-    return weak(b, b.unary(Op::Neg, x.id, is_float(x.type) ? 0 : kChecked));
+    Value made = weak(b, b.unary(Op::Neg, x.id, is_float(x.type) ? 0 : kChecked));
+    made.is_mixed = x.is_mixed;
+    return made;
   }
   if (x.type == Type::Bool) {
     raise(PyExc_TypeError,
@@ -540,7 +562,9 @@ Value negative(Builder& b, Value x) {
 Value absolute(Builder& b, Value x) {
   if (x.is_weak) {
     if (x.type == Type::Bool) x = cast_to(b, x, Type::I64);
-    return weak(b, b.unary(Op::Abs, x.id, is_float(x.type) ? 0 : kChecked));
+    Value made = weak(b, b.unary(Op::Abs, x.id, is_float(x.type) ? 0 : kChecked));
+    made.is_mixed = x.is_mixed;
+    return made;
   }
   if (x.type == Type::Bool || is_unsigned_int(x.type)) return x;
   return strong(b, b.unary(Op::Abs, x.id));
@@ -575,7 +599,9 @@ Value select_value(Builder& b, const Value& condition, Value x, Value y) {
   }
   x = both_weak ? cast_to(b, x, target.type) : operand(b, x, target);
   y = both_weak ? cast_to(b, y, target.type) : operand(b, y, target);
-  return like_kind(b, b.select(condition.id, x.id, y.id), both_weak && condition.rank == 0);
+  Value made = like_kind(b, b.select(condition.id, x.id, y.id), both_weak && condition.rank == 0);
+  made.is_mixed = made.is_weak && target.is_mixed;
+  return made;
 }
 
 // --- named functions
@@ -626,7 +652,7 @@ constexpr NamedRelation kRelations[] = {{"less", Relation::Lt},    {"less_equal"
 
 // A Python number is NumPy's default type in a NumPy function of Python numbers only.
 Value as_numpy(Value value) {
-  value.is_weak = false;
+  value.is_weak = value.is_mixed = false;
   return value;
 }
 

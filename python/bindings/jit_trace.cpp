@@ -504,6 +504,9 @@ PyObject* traced_get_type(PyObject* a, void*) {
                                      static_cast<Py_ssize_t>(type_name(type).size()));
 }
 PyObject* traced_get_rank(PyObject* a, void*) { return PyLong_FromLong(as_traced(a)->value.rank); }
+PyObject* traced_get_mixed(PyObject* a, void*) {
+  return PyBool_FromLong(as_traced(a)->value.is_mixed);
+}
 PyObject* traced_get_weak(PyObject* a, void*) {
   return PyBool_FromLong(as_traced(a)->value.is_weak);
 }
@@ -520,6 +523,7 @@ PyObject* traced_get_name(PyObject* a, void*) {
 
 PyGetSetDef traced_getset[] = {
     {"_type", traced_get_type, nullptr, nullptr, nullptr},
+    {"_mixed", traced_get_mixed, nullptr, nullptr, nullptr},
     {"_weak", traced_get_weak, nullptr, nullptr, nullptr},
     {"_id", traced_get_id, nullptr, nullptr, nullptr},
     {"_tracer", traced_get_tracer, nullptr, nullptr, nullptr},
@@ -780,17 +784,21 @@ PyObject* tracer_cast(PyObject* a, PyObject* arguments) {
     note_place(self);
     Value value = cast_to(*self->builder, need_value(self, object), need_type(type_text));
     value.is_weak = is_weak != 0;
+    value.is_mixed = false;
     return make_traced(self, value);
   });
 }
 
 // select(condition, x, y)
-// carry(value, type, is_weak): cast, for a variable that has another type on another way to here
+// carry(value, type, is_weak, is_mixed): cast, for a variable of another type on other ways to here
 PyObject* tracer_carry(PyObject* a, PyObject* arguments) {
   PyObject* object = nullptr;
   const char* type_text = nullptr;
   int is_weak = 0;
-  if (!PyArg_ParseTuple(arguments, "Osp", &object, &type_text, &is_weak)) return nullptr;
+  int is_mixed = 0;
+  if (!PyArg_ParseTuple(arguments, "Ospp", &object, &type_text, &is_weak, &is_mixed)) {
+    return nullptr;
+  }
   return in_tracer(a, [&](TracerObject* self) {
     note_place(self);
     const Value value = need_value(self, object);
@@ -799,6 +807,7 @@ PyObject* tracer_carry(PyObject* a, PyObject* arguments) {
     guard_merge(*self->builder, value, carried, ir::kNone);
     carried = cast_to(*self->builder, value, carried.type);
     carried.is_weak = is_weak != 0;
+    carried.is_mixed = is_mixed != 0;
     return make_traced(self, carried);
   });
 }
@@ -1169,6 +1178,7 @@ PyObject* tracer_end_if(PyObject* a, PyObject* arguments) {
         guard_merge(b, then_value, merge.target, flag.id);
       }
       results.push_back(from_node(self, id, merge.target.is_weak));
+      results.back().is_mixed = merge.target.is_mixed;
     }
     return list_of(self, results);
   });
@@ -1186,6 +1196,7 @@ PyObject* tracer_begin_loop(PyObject* a, PyObject* inits) {
     for (size_t k = 0; k < values.size(); ++k) {
       args.push_back(
           from_node(self, self->builder->arg(region, static_cast<int>(k)), values[k].is_weak));
+      args.back().is_mixed = values[k].is_mixed;
     }
     return list_of(self, args);
   });
@@ -1209,6 +1220,7 @@ PyObject* tracer_end_loop(PyObject* a, PyObject* nexts) {
     for (size_t k = 0; k < values.size(); ++k) {
       results.push_back(
           from_node(self, self->builder->result(loop, static_cast<int>(k)), values[k].is_weak));
+      results.back().is_mixed = values[k].is_mixed;
     }
     return list_of(self, results);
   });

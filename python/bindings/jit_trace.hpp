@@ -32,6 +32,7 @@ struct Value {
   Type type = Type::Void;
   uint8_t rank = 0;
   bool is_weak = false;
+  bool is_mixed = false;  // a weak float that is an int in Python on some ways to here
 };
 
 // What a failure is, as the class of lattice._jit.errors that tells it.

@@ -421,13 +421,17 @@ def _record_loop(
             kinds.append((traced._type, traced._weak))
         else:
             kinds.append(None)
-    for _ in range(8):
+    mixed: set[int] = set()
+    for _ in range(12):
+        mixed |= _mixed_at(tracer, kinds, first)
         token = tracer.checkpoint()
         try:
             carried = [k for k, kind in enumerate(kinds) if kind is not None]
             inits = [
                 tracer.carry(
-                    False if isinstance(first[k], Undefined) else first[k], *_kind(kinds[k])
+                    False if isinstance(first[k], Undefined) else first[k],
+                    *_kind(kinds[k]),
+                    k in mixed,
                 )
                 for k in carried
             ]
@@ -443,11 +447,13 @@ def _record_loop(
             after = body(*remake(heads))
             last, _ = _leaves(after)
             wider = _compare(tracer, kinds, heads, last, leaf_names)
-            if wider is None:
+            newly_mixed = _mixed_at(tracer, kinds, last) - mixed
+            mixed |= newly_mixed
+            if wider is None and not newly_mixed:
                 nexts = []
                 for k in carried:
                     value = last[k] if not isinstance(last[k], Undefined) else heads[k]
-                    nexts.append(tracer.carry(value, *_kind(kinds[k])))
+                    nexts.append(tracer.carry(value, *_kind(kinds[k]), k in mixed))
                 results = tracer.end_loop(nexts)
                 final = list(first)
                 for k, value in zip(carried, results, strict=True):
@@ -463,12 +469,23 @@ def _record_loop(
             tracer.rollback(token)
             raise
         tracer.rollback(token)
-        kinds = wider
+        kinds = wider if wider is not None else kinds
     raise told(
         TypeConflictError,
         "the types of a loop's variables do not settle",
         cure="start them with values of the type that they end with",
     )
+
+
+def _mixed_at(tracer: Any, kinds: list[tuple[str, bool] | None], values: Sequence[Any]) -> set[int]:
+    """Where a loop's variable is a Python float and the value given to it is, or may be, an int."""
+    found = set()
+    for k, (kind, value) in enumerate(zip(kinds, values, strict=True)):
+        if kind == ("f64", True) and _is_number(value):
+            traced = tracer.value(value)
+            if traced._mixed or traced._type != "f64":
+                found.add(k)
+    return found
 
 
 def _kind(kind: tuple[str, bool] | None) -> tuple[str, bool]:

@@ -459,3 +459,50 @@ def test_clip_refuses_a_python_int_on_the_wrong_side_as_numpy_does():
     with pytest.raises(OverflowError), warnings.catch_warnings():
         warnings.simplefilter("ignore")
         native(np.array([1], np.int8))
+
+
+def test_a_float_that_may_be_an_int_does_not_round_a_large_int():
+    # x is a float natively because of one way, and an int in Python on the way that is taken.
+    def added_to_a_large_one(a, b):
+        x = 1 if b < 0 else 0.5
+        return x + a
+
+    def grown(a, b):
+        x = a
+        if b > 1000:
+            x = 0.5
+        return x * x * x + 1
+
+    def raised(a, b):
+        x = a if b < 0 else a * 0.5
+        return x**3 + 1
+
+    def in_a_loop(a, b):
+        x = 0.5
+        for k in range(4):
+            y = x + a
+            x = k
+        return y
+
+    for plain in (added_to_a_large_one, grown, raised, in_a_loop):
+        native = lt.jit(plain, strict=True)
+        for args in [(5, -1), (LARGE, -1), (-LARGE, -1), (3**20 + 2, -1), (2.5, -1), (1e300, 2)]:
+            try:
+                want = plain(*args)
+            except OverflowError:
+                with pytest.raises(OverflowError):
+                    native(*args)
+                continue
+            assert native(*args) == want, (plain.__name__, args)
+
+
+def test_a_sum_that_starts_at_the_int_0_needs_no_guard_of_its_range():
+    @lt.jit(strict=True)
+    def total(n):
+        s = 0
+        for k in range(n):
+            s = s + k * 0.5
+        return s
+
+    assert total(10) == 22.5
+    assert "abs" not in total.ir()

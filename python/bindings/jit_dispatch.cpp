@@ -38,6 +38,8 @@ constexpr int kOutputsMax = 16;
 constexpr size_t kSpecialisationsMax = 64;
 // Element operations from which on the GIL is given up: about 10 us.
 constexpr int64_t kWorthReleasing = 40000;
+// Arguments of a call that run_flat() takes.
+constexpr size_t kFlatArgumentsMax = 8;
 
 enum class Kind : uint8_t { PyFloat, PyInt, PyBool, Scalar, Array, Static, Other };
 
@@ -67,6 +69,7 @@ struct Specialisation {
   std::shared_ptr<Kernel> kernel;
   ScalarFn code = nullptr;
   bool is_scalar = false;  // params and outputs are scalars
+  bool is_flat = false;    // may be called by run_flat()
   bool is_python = false;  // has checked operations: a zero division is Python's
   int64_t node_count = 0;
   uint64_t calls = 0;
@@ -516,6 +519,83 @@ PyObject* run_arrays(DispatcherObject* self, const std::shared_ptr<Specialisatio
   return assemble(one, made);
 }
 
+// An array as run_flat() takes it: a plain, aligned, C-contiguous ndarray of a type and rank.
+inline bool is_flat_array(PyObject* object, Type type, int rank) noexcept {
+  if (Py_TYPE(object) != &PyArray_Type) return false;
+  auto* array = reinterpret_cast<PyArrayObject*>(object);
+  constexpr int kFlags = NPY_ARRAY_C_CONTIGUOUS | NPY_ARRAY_ALIGNED;
+  return PyArray_NDIM(array) == rank && (PyArray_FLAGS(array) & kFlags) == kFlags &&
+         type_of_numpy(PyArray_TYPE(array)) == type && PyArray_ISNOTSWAPPED(array);
+}
+
+// A small call on contiguous arrays of one shape, with one result: no view of an array is built, no
+// shape inferred. False when the call is not of that form, with nothing done and no error set; then
+// the general path answers, which also words the errors. True with a null `result` for an error, or
+// for Python to run the call (`in_python`).
+bool run_flat(DispatcherObject* self, PyObject* const* args, size_t count, PyObject* out,
+              PyObject*& result, bool& in_python) {
+  Specialisation& one = *self->specialisations->front();
+  if (one.keys.size() != count || !is_numpy_loaded()) return false;
+  const void* data[kFlatArgumentsMax];
+  Bits bits[kFlatArgumentsMax];
+  PyArrayObject* first = nullptr;
+  auto has_shape_of_first = [&](PyArrayObject* array) {
+    const npy_intp* extent = PyArray_DIMS(array);
+    const npy_intp* wanted = PyArray_DIMS(first);
+    for (int k = 0; k < PyArray_NDIM(first); ++k) {
+      if (extent[k] != wanted[k]) return false;
+    }
+    return true;
+  };
+  for (size_t k = 0; k < count; ++k) {
+    const ArgumentKey& key = one.keys[k];
+    if (key.kind == Kind::Array) {
+      if (!is_flat_array(args[k], key.type, key.rank)) return false;
+      auto* array = reinterpret_cast<PyArrayObject*>(args[k]);
+      if (first == nullptr) {
+        first = array;
+      } else if (PyArray_NDIM(first) != key.rank || !has_shape_of_first(array)) {
+        return false;
+      }
+      data[k] = PyArray_DATA(array);
+    } else {
+      if (!(key_of(args[k]) == key) || !scalar_bits(args[k], key, bits[k])) return false;
+      data[k] = &bits[k];
+    }
+  }
+  if (first == nullptr) return false;
+  const Output& output = one.outputs[0];
+  const int rank = PyArray_NDIM(first);
+  if (output.rank != rank) return false;
+  int64_t n = 1;
+  for (int k = 0; k < rank; ++k) n *= PyArray_DIM(first, k);
+  if (n == 0 || n * one.node_count >= kWorthReleasing || !guards_hold(self)) return false;
+  PyObject* made = nullptr;
+  if (out != nullptr) {
+    if (!is_flat_array(out, output.type, rank)) return false;
+    auto* array = reinterpret_cast<PyArrayObject*>(out);
+    if (!PyArray_ISWRITEABLE(array) || !has_shape_of_first(array)) return false;
+    made = Py_NewRef(out);
+  } else {
+    made = PyArray_SimpleNew(rank, PyArray_DIMS(first), numpy_of_type(output.type));
+    if (made == nullptr) return result = nullptr, true;
+  }
+  void* target = PyArray_DATA(reinterpret_cast<PyArrayObject*>(made));
+  uint32_t status = 0;
+  if (!one.kernel->run_flat(data, &target, n, status)) return Py_DECREF(made), false;
+  ++one.calls;
+  if (status != 0) {
+    in_python = needs_python(one, status);
+    // Python runs from here on, and may have dropped `one`.
+    if (in_python || ((status & kWarned) != 0 && report_flags(self, status) < 0)) {
+      Py_DECREF(made);
+      made = nullptr;
+    }
+  }
+  result = made;
+  return true;
+}
+
 PyObject* dispatch_slowly(DispatcherObject* self, PyObject* const* args, Py_ssize_t count,
                           PyObject* names) {
   if (self->is_plain) {
@@ -565,10 +645,21 @@ PyObject* dispatch_slowly(DispatcherObject* self, PyObject* const* args, Py_ssiz
 PyObject* dispatch(PyObject* object, PyObject* const* args, size_t flagged, PyObject* names) {
   DispatcherObject* self = as_dispatcher(object);
   const Py_ssize_t count = PyVectorcall_NARGS(flagged);
-  if (names == nullptr && !self->specialisations->empty() && !self->is_plain) {
+  if (!self->specialisations->empty() && !self->is_plain) {
     Specialisation& one = *self->specialisations->front();
-    if (one.is_scalar && one.code != nullptr && one.outputs.size() == 1 && !one.is_tuple &&
-        one.build == nullptr && static_cast<Py_ssize_t>(one.keys.size()) == count) {
+    if (one.is_flat) {
+      const bool has_out = names != nullptr;
+      PyObject* out = has_out ? args[count] : nullptr;
+      PyObject* result = nullptr;
+      bool in_python = false;
+      if ((!has_out || (PyTuple_GET_SIZE(names) == 1 && PyTuple_GET_ITEM(names, 0) == out_name)) &&
+          out != Py_None && count <= self->positional &&
+          run_flat(self, args, static_cast<size_t>(count), out, result, in_python)) {
+        return in_python ? ask_impl(self, "plain", args, count, names) : result;
+      }
+    } else if (names == nullptr && one.is_scalar && one.code != nullptr &&
+               one.outputs.size() == 1 && !one.is_tuple && one.build == nullptr &&
+               static_cast<Py_ssize_t>(one.keys.size()) == count) {
       Bits bits[kArgumentsMax];
       Bits result = 0;
       bool fits = true;
@@ -769,6 +860,13 @@ PyObject* dispatcher_add(PyObject* object, PyObject* arguments) {
     one->kernel = Kernel::compile(std::move(copy), options);
     one->is_scalar = all_scalar && one->kernel->source().is_scalar_function();
     if (one->is_scalar) one->code = one->kernel->scalar_entry().code;
+    bool has_static = false;
+    for (const ArgumentKey& key : one->keys) has_static = has_static || key.kind == Kind::Static;
+    const int owns_out = PySequence_Contains(self->names, out_name);  // then out= is an argument
+    if (owns_out < 0) return nullptr;
+    one->is_flat = one->kernel->is_flat() && !has_static && owns_out == 0 &&
+                   one->captured.empty() && one->keys.size() <= kFlatArgumentsMax &&
+                   one->outputs.size() == 1 && !one->is_tuple && one->build == nullptr;
   } catch (...) {
     set_python_error(std::current_exception());
     return nullptr;

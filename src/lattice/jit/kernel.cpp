@@ -40,10 +40,13 @@ namespace {
 class FpFlags {
  public:
 #if defined(__SSE2__)
-  FpFlags() : saved_(_mm_getcsr()) { _mm_setcsr(saved_ & ~0x3fu); }
+  // Writing the register is slow, and mostly there is nothing to clear but "inexact".
+  FpFlags() : saved_(_mm_getcsr()) {
+    if ((saved_ & kReported) != 0) _mm_setcsr(saved_ & ~kReported);
+  }
   uint32_t end() {
     uint32_t raised = _mm_getcsr();
-    _mm_setcsr(saved_ | (raised & 0x3f));
+    if ((saved_ & kReported) != 0) _mm_setcsr(saved_ | (raised & 0x3f));
     return ((raised & 1) != 0 ? uint32_t{kStatusFpInvalid} : 0) |
            ((raised & 4) != 0 ? uint32_t{kStatusFpDivide} : 0) |
            ((raised & 8) != 0 ? uint32_t{kStatusFpOverflow} : 0) |
@@ -51,6 +54,7 @@ class FpFlags {
   }
 
  private:
+  static constexpr uint32_t kReported = 1 | 4 | 8 | 16;
   uint32_t saved_;
 #else
   FpFlags() { std::feclearexcept(FE_ALL_EXCEPT); }
@@ -148,6 +152,16 @@ std::pair<const char*, const char*> byte_range(const ArrayView& view) {
   return {low, high};
 }
 
+// C order without gaps; an axis of one element may have any stride.
+bool is_contiguous(const ArrayView& view) {
+  int64_t each = byte_size(view.type);
+  for (int k = view.rank; k-- > 0;) {
+    if (view.extent[k] != 1 && view.stride[k] != each) return false;
+    each *= view.extent[k];
+  }
+  return true;
+}
+
 bool same_layout(const ArrayView& x, const ArrayView& y) {
   if (x.data != y.data || x.rank != y.rank || byte_size(x.type) != byte_size(y.type)) return false;
   for (int k = 0; k < x.rank; ++k) {
@@ -184,6 +198,7 @@ class CompiledKernel final : public Kernel {
         stages_.push_back(std::make_unique<internal::StageRunner>(std::move(stage), options_));
       }
       plan_ = std::move(plan.plan);
+      plan_flat();
     }
   }
 
@@ -191,6 +206,9 @@ class CompiledKernel final : public Kernel {
   const Function& optimised() const noexcept override { return optimised_.function; }
   void infer(std::span<const ArrayView> args, std::span<Shape> outputs) const override;
   uint32_t run(std::span<const ArrayView> args, std::span<const ArrayView> outputs) override;
+  bool is_flat() const noexcept override { return flat_.is_flat; }
+  bool run_flat(const void* const* args, void* const* outputs, int64_t n,
+                uint32_t& status) noexcept override;
   ScalarEntry scalar_entry() override {
     return {scalar_ == nullptr ? nullptr : scalar_->scalar_code()};
   }
@@ -203,6 +221,33 @@ class CompiledKernel final : public Kernel {
 
  private:
   friend class Run;
+
+  // More operands or outputs go through the driver.
+  static constexpr size_t kFlatMax = 16;
+
+  // What run_flat() needs to know of a plan that is one stage over arrays of one shape: where the
+  // stage's operands and outputs come from in the caller's lists.
+  struct Flat {
+    struct Array {
+      uint16_t argument;
+      uint16_t bytes;  // of an element
+    };
+    struct Scalar {
+      int32_t argument;  // -1: a constant
+      uint32_t bytes;
+      Bits bits;
+    };
+    bool is_flat = false;
+    std::vector<Array> arrays;     // every argument of rank > 0
+    std::vector<uint16_t> inputs;  // by Element slot: the argument
+    std::vector<Scalar> scalars;   // by Scalar slot
+    std::vector<Array> outputs;    // by output of the stage: the kernel's
+    std::vector<int64_t> in_stride;
+    std::vector<int64_t> out_stride;
+  };
+  void plan_flat();
+  bool run_views_flat(std::span<const ArrayView> args, std::span<const ArrayView> outputs,
+                      uint32_t& status) noexcept;
 
   // Scalars throughout, so the whole function is one call.
   static bool is_one_stage(const Function& f) {
@@ -229,6 +274,7 @@ class CompiledKernel final : public Kernel {
   Optimised optimised_;
   std::vector<std::unique_ptr<internal::StageRunner>> stages_;
   Plan plan_;
+  Flat flat_;
   std::unique_ptr<internal::StageRunner> scalar_;
   ir::ContentHash hash_;
   // Lanes that the program would not have computed may raise flags: then none are reported.
@@ -925,6 +971,130 @@ class Run {
   TileScratch scratch_;
 };
 
+void CompiledKernel::plan_flat() {
+  const Function& f = optimised_.function;
+  if (plan_.steps.size() != 1 || plan_.steps[0].kind != PlanStep::Kind::Map) return;
+  const PlanStep& step = plan_.steps[0];
+  const Stage& stage = stages_[static_cast<size_t>(step.stage)]->stage();
+  size_t output_count = f.outputs().size();
+  if (output_count == 0 || f.params.size() > kFlatMax || step.inputs.size() > kFlatMax ||
+      output_count > kFlatMax || step.outputs.size() != output_count) {
+    return;
+  }
+  Flat flat;
+  auto bytes_of = [](Type type) { return static_cast<uint16_t>(byte_size(type)); };
+  for (size_t k = 0; k < f.params.size(); ++k) {
+    if (f.params[k].rank == 0) continue;
+    flat.arrays.push_back({static_cast<uint16_t>(k), bytes_of(f.params[k].type)});
+  }
+  // The outputs' shape is that of the leaves; without an array among them it is a scalar's.
+  bool has_array = false;
+  for (NodeId leaf : step.leaves) {
+    const Node& node = f[leaf];
+    if (node.op == Op::Const) continue;
+    if (node.op != Op::Param) return;
+    has_array = has_array || f.params[node.imm].rank > 0;
+  }
+  if (!has_array) return;
+  size_t elements = 0;
+  for (const StageOperand& operand : stage.operands) {
+    if (operand.kind == OperandKind::Source) return;
+    if (operand.kind == OperandKind::Element) ++elements;
+  }
+  flat.inputs.resize(elements);
+  flat.in_stride.resize(elements);
+  flat.scalars.resize(stage.operands.size() - elements);
+  for (size_t k = 0; k < stage.operands.size(); ++k) {
+    const StageOperand& operand = stage.operands[k];
+    const Node& node = f[step.inputs[k]];
+    if (node.op != Op::Param && node.op != Op::Const) return;
+    bool is_array = node.op == Op::Param && f.params[node.imm].rank > 0;
+    if (is_array != (operand.kind == OperandKind::Element)) return;
+    if (is_array) {
+      flat.inputs[operand.slot] = static_cast<uint16_t>(node.imm);
+      flat.in_stride[operand.slot] = byte_size(operand.type);
+    } else {
+      bool is_param = node.op == Op::Param;
+      flat.scalars[operand.slot] = {is_param ? static_cast<int32_t>(node.imm) : -1,
+                                    bytes_of(node.type), is_param ? Bits{0} : node.imm};
+    }
+  }
+  for (NodeId id : step.outputs) {
+    // One place for each: a value that is returned twice is copied by the driver.
+    if (std::count(f.outputs().begin(), f.outputs().end(), id) != 1) return;
+    auto at = std::find(f.outputs().begin(), f.outputs().end(), id) - f.outputs().begin();
+    flat.outputs.push_back({static_cast<uint16_t>(at), bytes_of(f[id].type)});
+    flat.out_stride.push_back(byte_size(f[id].type));
+  }
+  flat.is_flat = true;
+  flat_ = std::move(flat);
+}
+
+bool CompiledKernel::run_flat(const void* const* args, void* const* outputs, int64_t n,
+                              uint32_t& status) noexcept {
+  if (!flat_.is_flat || n <= 0) return false;
+  StageFn code = stages_[static_cast<size_t>(plan_.steps[0].stage)]->contiguous_code();
+  if (code == nullptr) return false;
+  const void* in[kFlatMax];
+  Bits scalars[kFlatMax];
+  void* out[kFlatMax];
+  for (size_t k = 0; k < flat_.outputs.size(); ++k) {
+    const Flat::Array& output = flat_.outputs[k];
+    auto low = reinterpret_cast<uintptr_t>(outputs[output.argument]);
+    uintptr_t high = low + static_cast<uintptr_t>(n) * output.bytes;
+    for (const Flat::Array& array : flat_.arrays) {
+      auto from = reinterpret_cast<uintptr_t>(args[array.argument]);
+      if (from >= high || low >= from + static_cast<uintptr_t>(n) * array.bytes) continue;
+      if (from != low || array.bytes != output.bytes) return false;
+    }
+    for (size_t j = 0; j < k; ++j) {
+      auto other = reinterpret_cast<uintptr_t>(out[j]);
+      if (other < high && low < other + static_cast<uintptr_t>(n) * flat_.outputs[j].bytes) {
+        return false;
+      }
+    }
+    out[k] = outputs[output.argument];
+  }
+  for (size_t k = 0; k < flat_.inputs.size(); ++k) in[k] = args[flat_.inputs[k]];
+  for (size_t k = 0; k < flat_.scalars.size(); ++k) {
+    const Flat::Scalar& scalar = flat_.scalars[k];
+    scalars[k] = scalar.bits;
+    if (scalar.argument >= 0) std::memcpy(&scalars[k], args[scalar.argument], scalar.bytes);
+  }
+  StageCall call{
+      in, flat_.in_stride.data(), scalars, nullptr, out, flat_.out_stride.data(), nullptr, n, 0};
+  FpFlags flags;
+  code(&call);
+  status = call.status | (flags.end() & reported_);
+  return true;
+}
+
+// The same of views, when they are what run_flat() asks for.
+bool CompiledKernel::run_views_flat(std::span<const ArrayView> args,
+                                    std::span<const ArrayView> outputs, uint32_t& status) noexcept {
+  const Function& f = optimised_.function;
+  if (args.size() != f.params.size() || outputs.size() != f.outputs().size()) return false;
+  const ArrayView& first = outputs[0];
+  auto fits = [&](const ArrayView& view) {
+    return view.rank == first.rank &&
+           std::equal(view.extent, view.extent + view.rank, first.extent) && is_contiguous(view);
+  };
+  const void* in[kFlatMax];
+  void* out[kFlatMax];
+  for (size_t k = 0; k < outputs.size(); ++k) {
+    if (outputs[k].type != f[f.outputs()[k]].type || !fits(outputs[k])) return false;
+    out[k] = outputs[k].data;
+  }
+  for (size_t k = 0; k < args.size(); ++k) {
+    if (args[k].type != f.params[k].type || args[k].rank != f.params[k].rank) return false;
+    if (args[k].rank > 0 && !fits(args[k])) return false;
+    in[k] = args[k].data;
+  }
+  int64_t n = 1;
+  for (int k = 0; k < first.rank; ++k) n *= first.extent[k];
+  return run_flat(in, out, n, status);
+}
+
 void CompiledKernel::infer(std::span<const ArrayView> args, std::span<Shape> outputs) const {
   if (scalar_ != nullptr) {
     for (Shape& shape : outputs) shape = Shape{};
@@ -949,8 +1119,10 @@ uint32_t CompiledKernel::run(std::span<const ArrayView> args, std::span<const Ar
     }
     return status;
   }
+  uint32_t status = 0;
+  if (flat_.is_flat && run_views_flat(args, outputs, status)) return status;
   FpFlags flags;
-  uint32_t status = Run(*this, args, outputs, false).run();
+  status = Run(*this, args, outputs, false).run();
   return status | (flags.end() & reported_);
 }
 

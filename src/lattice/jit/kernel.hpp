@@ -84,6 +84,16 @@ class Kernel {
   // as arguments or overlap them (the result is as if inputs were read first). Returns StatusBits.
   virtual uint32_t run(std::span<const ArrayView> args, std::span<const ArrayView> outputs) = 0;
 
+  // Small calls without the driver. is_flat(): the kernel is one stage over its array arguments, so
+  // that arrays of one shape give outputs of that shape. run_flat() then runs it on arrays that all
+  // are C-contiguous with the `n` elements of one shape: data pointers by argument (a scalar's to
+  // its element, none null) and by output. False when it has done nothing, and run() has to: the
+  // kernel is not flat, has no machine code for contiguous arrays yet, n is 0, or an output
+  // overlaps another array otherwise than by being an argument. It does not allocate or throw.
+  virtual bool is_flat() const noexcept = 0;
+  virtual bool run_flat(const void* const* args, void* const* outputs, int64_t n,
+                        uint32_t& status) noexcept = 0;
+
   // For functions of scalars only, else null: the whole function as one call. Valid as long as the
   // kernel lives. Never null for a scalar function once scalar_entry() has returned.
   struct ScalarEntry {

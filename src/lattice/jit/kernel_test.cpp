@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
 #include <limits>
 #include <random>
@@ -89,6 +90,120 @@ TEST(Kernel, ReadsAndWritesStrides) {
     EXPECT_EQ(out[3 * i], 18 - 2 * i + 1);
     EXPECT_EQ(out[3 * i + 1], -1);
   }
+}
+
+// Contiguous arrays of one shape skip the driver (run_flat()); strides of two elements go through
+// it.
+TEST(Kernel, FlatCallsAgreeWithTheDriver) {
+  Builder b;
+  NodeId x = b.param(Type::F64, 1);
+  NodeId s = b.param(Type::F64, 0);
+  NodeId y = b.param(Type::F64, 1);
+  NodeId sum = b.binary(Op::Add, b.binary(Op::Mul, x, s), b.binary(Op::Mul, y, b.constant(2.0)));
+  NodeId difference = b.binary(Op::Sub, y, x);
+  auto kernel = Kernel::compile(b.finish({difference, sum}));
+  ASSERT_TRUE(kernel->is_flat());
+  double scale = 1.5;
+  ArrayView scalar{&scale, Type::F64, 0, nullptr, nullptr};
+  int64_t packed = 8;
+  int64_t spread = 16;
+  for (int64_t n : {0, 1, 7, 8, 9, 1000}) {
+    auto size = static_cast<size_t>(n);
+    std::vector<double> xs = random_doubles(size, 1);
+    std::vector<double> ys = random_doubles(size, 2);
+    std::vector<double> wide_x(2 * size);
+    std::vector<double> wide_y(2 * size);
+    std::vector<double> wide_out(2 * size, -1.0);
+    for (size_t i = 0; i < size; ++i) {
+      wide_x[2 * i] = xs[i];
+      wide_y[2 * i] = ys[i];
+    }
+    std::vector<double> out(size);
+    std::vector<double> other(size);
+    std::vector<double> wide_other(2 * size);
+    auto view = [&](std::vector<double>& of, int64_t& stride) {
+      return ArrayView{of.data(), Type::F64, 1, &n, &stride};
+    };
+    for (int round = 0; round < 3; ++round) {  // the first run may be the interpreter's
+      run(*kernel, {view(xs, packed), scalar, view(ys, packed)},
+          {view(other, packed), view(out, packed)});
+      run(*kernel, {view(wide_x, spread), scalar, view(wide_y, spread)},
+          {view(wide_other, spread), view(wide_out, spread)});
+      for (size_t i = 0; i < size; ++i) {
+        ASSERT_EQ(out[i], xs[i] * scale + ys[i] * 2.0) << n;
+        ASSERT_EQ(other[i], ys[i] - xs[i]);
+        ASSERT_EQ(wide_out[2 * i], out[i]);
+        ASSERT_EQ(wide_other[2 * i], other[i]);
+      }
+    }
+    // In place: one output is an argument exactly.
+    std::vector<double> here = xs;
+    run(*kernel, {view(here, packed), scalar, view(ys, packed)},
+        {view(other, packed), view(here, packed)});
+    EXPECT_EQ(here, out);
+    // Shifted by one against an argument: as if inputs were read first.
+    for (int shift : {-1, 1}) {
+      std::vector<double> memory(size + 2);
+      std::copy(xs.begin(), xs.end(), memory.begin() + 1);
+      ArrayView from{memory.data() + 1, Type::F64, 1, &n, &packed};
+      ArrayView to{memory.data() + 1 + shift, Type::F64, 1, &n, &packed};
+      run(*kernel, {from, scalar, view(ys, packed)}, {view(other, packed), to});
+      EXPECT_TRUE(std::equal(out.begin(), out.end(), memory.begin() + 1 + shift)) << n << shift;
+    }
+  }
+}
+
+TEST(Kernel, FlatRunsRefuseWhatTheyDoNotCover) {
+  Builder b;
+  NodeId x = b.param(Type::F64, 1);
+  NodeId y = b.param(Type::F32, 1);
+  auto kernel = Kernel::compile(b.finish({b.binary(Op::Add, x, b.cast(y, Type::F64))}));
+  std::vector<double> memory = random_doubles(64, 3);
+  std::vector<float> floats(64, 0.5F);
+  std::vector<double> out(64);
+  const void* args[] = {memory.data(), floats.data()};
+  void* outputs[] = {out.data()};
+  uint32_t status = 0;
+  EXPECT_FALSE(kernel->run_flat(args, outputs, 8, status));  // no machine code yet
+  int64_t n = 8;
+  int64_t eight = 8;
+  int64_t four = 4;
+  ArrayView xs{memory.data(), Type::F64, 1, &n, &eight};
+  ArrayView ys{floats.data(), Type::F32, 1, &n, &four};
+  ArrayView to{out.data(), Type::F64, 1, &n, &eight};
+  for (int round = 0; round < 3; ++round) run(*kernel, {xs, ys}, {to});
+  if (kernel->tier() != Tier::Machine) GTEST_SKIP() << "no machine code here";
+  std::fill(out.begin(), out.end(), 0.0);
+  EXPECT_TRUE(kernel->run_flat(args, outputs, 8, status));
+  EXPECT_EQ(out[7], memory[7] + 0.5);
+  EXPECT_EQ(out[8], 0.0);
+  EXPECT_FALSE(kernel->run_flat(args, outputs, 0, status));
+  std::vector<double> before = memory;
+  void* in_place[] = {memory.data()};
+  void* shifted[] = {memory.data() + 1};
+  void* behind[] = {memory.data() + 8};
+  EXPECT_FALSE(kernel->run_flat(args, shifted, 8, status));
+  EXPECT_EQ(memory, before);
+  EXPECT_TRUE(kernel->run_flat(args, behind, 8, status));
+  EXPECT_EQ(memory[8], before[0] + 0.5);
+  EXPECT_TRUE(kernel->run_flat(args, in_place, 8, status));
+  EXPECT_EQ(memory[0], before[0] + 0.5);
+  // The same address, but elements of another size.
+  const void* mixed[] = {memory.data(), out.data()};
+  EXPECT_FALSE(kernel->run_flat(mixed, outputs, 8, status));
+  // A division by zero is reported, and only by the run that did it.
+  Builder c;
+  NodeId p = c.param(Type::F64, 1);
+  auto divide = Kernel::compile(c.finish({c.binary(Op::Div, c.constant(1.0), p)}));
+  std::vector<double> zero(8, 0.0);
+  std::vector<double> one(8, 1.0);
+  ArrayView zeros{zero.data(), Type::F64, 1, &n, &eight};
+  ArrayView ones{one.data(), Type::F64, 1, &n, &eight};
+  for (int round = 0; round < 3; ++round) {
+    EXPECT_EQ(run(*divide, {zeros}, {to}), uint32_t{kStatusFpDivide});
+    EXPECT_EQ(run(*divide, {ones}, {to}), 0u);
+  }
+  EXPECT_FALSE(Kernel::compile(ir::Function(divide->source()))->run_flat(args, outputs, 8, status));
 }
 
 TEST(Kernel, OutputsMayOverlapInputs) {

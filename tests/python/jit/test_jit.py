@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 import lattice as lt
+from lattice._jit.errors import UnsupportedError
 from lattice.tracer import OpCode, TracedValue, trace
 
 X = np.linspace(-2.0, 2.0, 9)
@@ -241,6 +242,117 @@ def test_out_takes_the_result_and_checks_it():
         f(X, out=np.empty(3))
     with pytest.raises(TypeError, match="dtype"):
         f(X, out=np.empty(X.shape, np.int32))
+
+
+@pytest.mark.parametrize("n", [0, 1, 7, 8, 9, 1000])
+@pytest.mark.parametrize("dtype", [np.float64, np.float32, np.int32])
+def test_small_calls_on_contiguous_arrays_agree_with_all_others(n, dtype):
+    def axpy(a, b, c):
+        return a * b + c * 2
+
+    f = lt.jit(strict=True)(axpy)
+    a, b, c = (np.arange(n).astype(dtype) * k + k for k in (1, 3, 5))
+    want = axpy(a, b, c)
+    for _ in range(4):  # machine code is there from the second run on
+        out = np.full(n, 99, dtype)
+        assert f(a, b, c, out=out) is out
+        assert (out == want).all()
+        fresh = f(a, b, c)
+        assert fresh.dtype == want.dtype
+        assert fresh.shape == want.shape
+        assert (fresh == want).all()
+    wide = np.full((3, 2 * n), 7, dtype)
+    wide[0, ::2], wide[1, ::2], wide[2, ::2] = a, b, c
+    spread = np.full(2 * n, 99, dtype)
+    f(wide[0, ::2], wide[1, ::2], wide[2, ::2], out=spread[::2])
+    assert (spread[::2] == want).all()
+    assert (spread[1::2] == 99).all()
+    assert (f(a[::-1], b[::-1], c[::-1]) == want[::-1]).all()
+    same = a.copy()
+    f(same, b, c, out=same)
+    assert (same == want).all()
+    same = c.copy()
+    f(a, b, same, out=same)
+    assert (same == want).all()
+    for shift in (-1, 1):
+        memory = np.zeros(n + 2, dtype)
+        memory[1 : n + 1] = a
+        out = memory[1 + shift : n + 1 + shift]
+        f(memory[1 : n + 1], b, c, out=out)
+        assert (out == want).all()
+    assert f.fallback is None
+
+
+def test_small_calls_check_their_arguments_each_time():
+    @lt.jit(strict=True)
+    def f(x, y):
+        return x + y
+
+    x = np.arange(8.0)
+    out = np.empty(8)
+    for _ in range(4):
+        f(x, x, out=out)
+    with pytest.raises(ValueError, match="shape"):
+        f(x, x, out=np.empty(9))
+    with pytest.raises(TypeError, match="dtype"):
+        f(x, x, out=np.empty(8, np.float32))
+    with pytest.raises(TypeError, match="dtype"):
+        f(x, x, out=np.empty(8, ">f8"))
+    with pytest.raises(TypeError, match="arrays"):
+        f(x, x, out=[0.0] * 8)
+    frozen = np.zeros(8)
+    frozen.flags.writeable = False
+    with pytest.raises(ValueError, match="read-only"):
+        f(x, x, out=frozen)
+    assert (frozen == 0).all()
+    with pytest.raises(ValueError, match="broadcast"):
+        f(x, np.arange(9.0), out=out)
+    assert (f(x, np.arange(1.0, 2.0), out=out) == x + 1).all()
+    with pytest.raises(UnsupportedError, match=">f8"):
+        f(np.arange(8.0, dtype=">f8"), x)
+    assert f(x, x, out=None) is not out
+    assert (f(x, y=x, out=out) == x + x).all()
+    plane = np.arange(16.0).reshape(2, 8)
+    for _ in range(3):
+        assert (f(plane, plane) == plane * 2).all()
+        assert (f(plane.T, plane.T) == plane.T * 2).all()
+        assert (f(plane, x) == plane + x).all()
+        assert (f(x, 2.5) == x + 2.5).all()
+        assert (f(x, np.float32(2.5)) == x + np.float32(2.5)).all()
+
+
+def test_small_calls_warn_and_see_changed_globals():
+    scale = 2.0
+
+    @lt.jit(strict=True)
+    def f(x):
+        return scale / x
+
+    x = np.arange(1.0, 9.0)
+    for _ in range(4):
+        assert (f(x) == 2.0 / x).all()
+    with pytest.warns(RuntimeWarning, match="divide by zero"):
+        f(np.zeros(8))
+    with np.errstate(divide="raise"), pytest.raises(FloatingPointError):
+        f(np.zeros(8), out=np.empty(8))
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        f(x)
+    scale = 3.0
+    assert (f(x) == 3.0 / x).all()
+
+
+def test_an_argument_named_out_is_an_argument():
+    @lt.jit(strict=True)
+    def f(x, out):
+        return x + out
+
+    x = np.arange(8.0)
+    for _ in range(4):
+        assert (f(x, out=x) == x + x).all()
+        assert (f(x, x) == x + x).all()
+    with pytest.raises(TypeError):
+        f(x, x, out=x)
 
 
 def test_several_results_keep_their_form():

@@ -60,7 +60,9 @@ StageRunner::Prepared StageRunner::prepare(const StageCall& call, int64_t elemen
   bool is_first = work_.fetch_add(work + 1, std::memory_order_relaxed) == 0;
   if (is_first && work < options_.machine_code_threshold) return {};
   std::vector<StrideClass> classes;
+  bool is_contiguous = true;
   auto classify = [&](int64_t stride, Type type) {
+    is_contiguous = is_contiguous && stride == byte_size(type);
     classes.push_back(stride == byte_size(type) ? StrideClass::Contiguous
                       : stride == 0             ? StrideClass::Broadcast
                                                 : StrideClass::Strided);
@@ -89,6 +91,7 @@ StageRunner::Prepared StageRunner::prepare(const StageCall& call, int64_t elemen
     return {};
   }
   tier_.store(Tier::Machine, std::memory_order_relaxed);
+  if (is_contiguous) contiguous_.store(code->fn, std::memory_order_release);
   return {code->fn};
 #else
   (void)call;

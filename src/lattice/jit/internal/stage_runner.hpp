@@ -37,6 +37,10 @@ class StageRunner {
     }
   }
 
+  // Code for operands and outputs that all are contiguous (or scalars), once prepare() has made it;
+  // null until then. It takes no lock.
+  StageFn contiguous_code() const noexcept { return contiguous_.load(std::memory_order_acquire); }
+
   // For a stage of scalars.
   ScalarFn scalar_code();
   uint32_t run_scalar(const Bits* args, Bits* results);
@@ -58,6 +62,7 @@ class StageRunner {
   mutable std::unique_ptr<Interpreter> interpreter_;
   mutable std::atomic<const Interpreter*> ready_{nullptr};
   std::unique_ptr<Variants> variants_;
+  std::atomic<StageFn> contiguous_{nullptr};
   std::atomic<Tier> tier_{Tier::Interpreter};
   std::atomic<int64_t> work_{0};  // element operations so far
 };

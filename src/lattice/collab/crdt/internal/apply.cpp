@@ -17,22 +17,54 @@
 
 namespace lattice::crdt::internal {
 
-struct Applier {
-  explicit Applier(Document& document) : doc(document) {}
-
+// What reading an update fills. The document keeps the last ones, so that the next small update
+// allocates nothing.
+struct ApplyBuffers {
   struct Group {
     ClientId client = 0;
-    std::vector<StructView>* views = nullptr;
-    uint32_t begin = 0;
     uint32_t next = 0;
     uint32_t end = 0;
     bool gone = false;
   };
 
-  Document& doc;
   std::vector<StructView> views;
   std::vector<IdRange> deletes;
   std::vector<Group> groups;  // ascending client
+
+  // After a large update they would only be memory that the document holds.
+  bool is_worth_keeping() const noexcept {
+    constexpr size_t kMax = 64;
+    return views.capacity() <= kMax && deletes.capacity() <= kMax && groups.capacity() <= kMax;
+  }
+};
+
+void ApplyBuffersDelete::operator()(ApplyBuffers* buffers) const noexcept { delete buffers; }
+
+struct Applier {
+  using Group = ApplyBuffers::Group;
+
+  explicit Applier(Document& document)
+      : doc(document),
+        buffers(document.spare_buffers_ ? std::move(document.spare_buffers_)
+                                        : ApplyBuffersPtr(new ApplyBuffers)),
+        views(buffers->views),
+        deletes(buffers->deletes),
+        groups(buffers->groups) {}
+  ~Applier() {
+    if (doc.spare_buffers_ || !buffers->is_worth_keeping()) return;
+    views.clear();
+    deletes.clear();
+    groups.clear();
+    doc.spare_buffers_ = std::move(buffers);
+  }
+  Applier(const Applier&) = delete;
+  Applier& operator=(const Applier&) = delete;
+
+  Document& doc;
+  ApplyBuffersPtr buffers;
+  std::vector<StructView>& views;
+  std::vector<IdRange>& deletes;
+  std::vector<Group>& groups;
   std::map<ClientId, std::vector<StructView>, std::greater<>> rest;
   StateVector missing;
   IdSet unapplied;
@@ -40,15 +72,16 @@ struct Applier {
 
   template <class Reader>
   bool read(Reader& reader, std::optional<Failure>& failure) {
-    StructView view;
-    while (reader.next(view)) {
-      if (groups.empty() || groups.back().client != view.id.client) {
-        groups.push_back({view.id.client, &views, static_cast<uint32_t>(views.size()),
-                          static_cast<uint32_t>(views.size()), 0, false});
+    while (reader.next(views.emplace_back())) {
+      const ClientId client = views.back().id.client;
+      const uint32_t end = static_cast<uint32_t>(views.size());
+      if (groups.empty() || groups.back().client != client) {
+        groups.push_back({client, end - 1, end, false});
+      } else {
+        groups.back().end = end;
       }
-      views.push_back(view);
-      groups.back().end = static_cast<uint32_t>(views.size());
     }
+    views.pop_back();
     if (reader.ok()) {
       reader.read_deleted([&](ClientId client, Clock clock, Clock length) {
         deletes.push_back({client, clock, length});
@@ -446,14 +479,12 @@ Result<void> Document::apply(std::span<const uint8_t> update, UpdateVersion vers
   for (;;) {
     Applier applier(*this);
     std::optional<Failure> failure;
-    StructReaderV1 v1;
-    StructReaderV2 v2;
+    std::optional<StructReaderV2> v2;  // the views look into it
     if (version == UpdateVersion::V1) {
-      v1 = StructReaderV1(update);
+      StructReaderV1 v1(update);
       applier.read(v1, failure);
     } else {
-      v2 = StructReaderV2(update);
-      applier.read(v2, failure);
+      applier.read(v2.emplace(update), failure);
     }
     if (failure) {
       if (!begun) closing.done = true;

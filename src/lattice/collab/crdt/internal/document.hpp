@@ -140,6 +140,23 @@ struct TransactionState {
   std::vector<std::pair<uint32_t, std::vector<uint32_t>>> changed_parents;
   std::vector<std::unique_ptr<Event>> events;
   std::vector<std::shared_ptr<Document>> subdocs_added, subdocs_removed, subdocs_loaded;
+
+  // For the next transaction; what it allocated stays.
+  void clear() {
+    if (origin.index() != 0) origin = Origin{};
+    needs_formatting_cleanup = false;
+    sorted = false;
+    deletes.clear();
+    merge_structs.clear();
+    touched.clear();
+    changed.clear();
+    changed_keys.clear();
+    changed_parents.clear();
+    events.clear();
+    subdocs_added.clear();
+    subdocs_removed.clear();
+    subdocs_loaded.clear();
+  }
 };
 
 // Attributes at a place of a text, in the order JavaScript's Map would keep.
@@ -153,8 +170,11 @@ struct TextPosition {
   AttributeMap attributes;
 };
 
-// A struct that was read and waits for its turn.
-struct Incoming;
+struct ApplyBuffers;  // apply.cpp
+struct ApplyBuffersDelete {
+  void operator()(ApplyBuffers* buffers) const noexcept;
+};
+using ApplyBuffersPtr = std::unique_ptr<ApplyBuffers, ApplyBuffersDelete>;
 
 class Document : public std::enable_shared_from_this<Document> {
  public:
@@ -369,7 +389,9 @@ class Document : public std::enable_shared_from_this<Document> {
   };
   std::vector<std::shared_ptr<DocObserver>> observers;
   bool emits(DocEvent kind) const { return event_counts_[static_cast<size_t>(kind)] != 0; }
-  void emit(DocEvent kind, Transaction& transaction, std::exception_ptr& error);
+  void emit(DocEvent kind, Transaction& transaction, std::exception_ptr& error) {
+    if (emits(kind)) emit_to_observers(kind, transaction, error);
+  }
   ObserverId observe(DocObserver observer);
   void unobserve(ObserverId id);
   ObserverId observe_type(uint32_t type, Observer observer);
@@ -396,6 +418,7 @@ class Document : public std::enable_shared_from_this<Document> {
   std::unique_ptr<TransactionState> spare;
 
  private:
+  void emit_to_observers(DocEvent kind, Transaction& transaction, std::exception_ptr& error);
   void cleanup(size_t i, std::exception_ptr& error);
   void emit_updates(TransactionState& t, std::exception_ptr& error);
   void emit_subdocs(TransactionState& t, std::exception_ptr& error);
@@ -414,6 +437,7 @@ class Document : public std::enable_shared_from_this<Document> {
   uint32_t update_listeners_[2] = {};
   UpdateEncoderV1 update_writer_;
   std::vector<Ref> delete_stack_;
+  ApplyBuffersPtr spare_buffers_;
   friend class lattice::crdt::Event;
 };
 

@@ -55,8 +55,8 @@ void Document::unobserve_type(uint32_t type, ObserverId id) {
   if (list->empty()) list.reset();
 }
 
-void Document::emit(DocEvent kind, Transaction& transaction, std::exception_ptr& error) {
-  if (!emits(kind)) return;
+void Document::emit_to_observers(DocEvent kind, Transaction& transaction,
+                                 std::exception_ptr& error) {
   for (const auto& observer : std::vector<std::shared_ptr<DocObserver>>(observers)) {
     if (!observer->event || observer->kind != kind) continue;
     try {
@@ -110,6 +110,17 @@ std::unique_ptr<Event> Document::make_event(Type target, Transaction& transactio
 }
 
 void Document::call_observers(TransactionState& t, std::exception_ptr& error) {
+  if (type_observers_ == 0) {
+    if (t.local) return;
+    for (const auto& changed : t.changed) {
+      const TypeData& type = types[changed.type];
+      if (type.has_formatting && !type_deleted(type) &&
+          (type.kind == TypeKind::Text || type.kind == TypeKind::XmlText)) {
+        t.needs_formatting_cleanup = true;
+      }
+    }
+    return;
+  }
   std::unordered_map<uint32_t, uint32_t> parent_entries;
   for (uint32_t i = 0; i < t.changed.size(); ++i) {
     const uint32_t index = t.changed[i].type;

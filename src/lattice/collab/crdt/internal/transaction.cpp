@@ -42,27 +42,20 @@ void Document::commit() {
   if (!first) return;
   std::exception_ptr error;
   for (size_t i = 0; i < cleanups.size(); ++i) cleanup(i, error);
-  std::vector<std::unique_ptr<TransactionState>> ended;
-  ended.swap(cleanups);
-  if (text.wants_compaction()) compact_text();
-  emit(DocEvent::AfterAllTransactions, ended.back()->face, error);
+  std::unique_ptr<TransactionState> kept = std::move(cleanups.front());
+  if (cleanups.size() == 1) {
+    cleanups.clear();
+    if (text.wants_compaction()) compact_text();
+    emit(DocEvent::AfterAllTransactions, kept->face, error);
+  } else {
+    std::vector<std::unique_ptr<TransactionState>> ended;
+    ended.swap(cleanups);
+    if (text.wants_compaction()) compact_text();
+    emit(DocEvent::AfterAllTransactions, ended.back()->face, error);
+  }
   if (!spare) {
-    spare = std::move(ended.front());
-    spare->origin = Origin{};
-    spare->needs_formatting_cleanup = false;
-    spare->sorted = false;
-    spare->deletes.clear();
-    spare->merge_structs.clear();
-    spare->touched.clear();
-    spare->changed.clear();
-    spare->changed_keys.clear();
-    spare->changed_parents.clear();
-    spare->events.clear();
-    spare->subdocs_added.clear();
-    spare->subdocs_removed.clear();
-    spare->subdocs_loaded.clear();
-    ended.erase(ended.begin());
-    if (cleanups.empty() && ended.empty()) cleanups.swap(ended);  // keeps its capacity
+    spare = std::move(kept);
+    spare->clear();
   }
   if (error) std::rethrow_exception(error);
 }

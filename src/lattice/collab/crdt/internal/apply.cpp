@@ -127,6 +127,8 @@ struct Applier {
   void read_content(Item& item, const StructView& view, uint32_t offset);
   void integrate(const StructView& view, uint32_t offset);
   void integrate_all();
+  // The same, into a document without structs: the indices are built once all are in.
+  void load_all();
   void integrate_one_client(Group& group);
   void apply_deletes(std::span<const IdRange> ranges);
 };
@@ -421,6 +423,20 @@ void Applier::integrate_all() {
   }
 }
 
+void Applier::load_all() {
+  struct Deferred {
+    Document& doc;
+    explicit Deferred(Document& document) : doc(document) { doc.sequences.defer(true); }
+    ~Deferred() noexcept(false) {
+      doc.sequences.defer(false);
+      for (TypeData& type : doc.types) {
+        if (type.start != kNil) doc.sequences.build(type.root, type.start);
+      }
+    }
+  } deferred(doc);
+  integrate_all();
+}
+
 void Applier::apply_deletes(std::span<const IdRange> ranges) {
   for (const IdRange& range : ranges) {
     const uint32_t index = doc.find_client(range.client);
@@ -496,7 +512,11 @@ Result<void> Document::apply(std::span<const uint8_t> update, UpdateVersion vers
       outermost = begin(std::exchange(origin, Origin{}), false);
     }
     current->local = false;
-    applier.integrate_all();
+    if (store_order.empty()) {
+      applier.load_all();
+    } else {
+      applier.integrate_all();
+    }
     if (applier.malformed != nullptr) malformed = applier.malformed;
     bool retry = false;
     std::optional<Doc::Pending> waiting;

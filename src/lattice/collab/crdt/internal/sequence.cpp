@@ -28,6 +28,8 @@ uint32_t SequenceIndex::new_inner() {
 }
 
 void SequenceIndex::insert(uint32_t& root, Ref ref) {
+  if (is_deferred_) [[unlikely]]
+    return;
   Item& item = items_[ref];
   uint32_t visible = item.visible();
   uint32_t formats = item.kind == Content::Format && !item.deleted();
@@ -52,6 +54,8 @@ void SequenceIndex::insert(uint32_t& root, Ref ref) {
 }
 
 void SequenceIndex::insert_split(uint32_t& root, Ref ref) {
+  if (is_deferred_) [[unlikely]]
+    return;
   Item& item = items_[ref];
   item.sub = items_[item.left].sub;
   if (++leaves_[item.sub].count > kLeafMax) split_leaf(root, item.sub);

@@ -65,6 +65,12 @@ class SequenceIndex {
   }
   // Builds the index of a list from scratch, bottom up.
   void build(uint32_t& root, Ref first);
+  // While it is deferred, items may be linked, split and changed, and the index knows none of them:
+  // whoever defers builds every sequence afterwards. REQUIRES: no item is in an index yet.
+  void defer(bool on) noexcept {
+    is_deferred_ = on;
+    leaves_[0] = Leaf{};  // where changed() counted meanwhile
+  }
   size_t memory() const noexcept {
     return leaves_.capacity() * sizeof(Leaf) + inners_.capacity() * sizeof(Inner);
   }
@@ -112,7 +118,8 @@ class SequenceIndex {
   void remove_child(uint32_t& root, uint32_t parent, uint32_t child);
 
   ItemArena& items_;
-  std::vector<Leaf> leaves_;
+  bool is_deferred_ = false;
+  std::vector<Leaf> leaves_;  // 0 is the leaf of items that are in no index
   std::vector<Inner> inners_;
   std::vector<uint32_t> free_leaves_;
   std::vector<uint32_t> free_inners_;

@@ -268,7 +268,7 @@ bool ServedRoom::tick(Clock::time_point now) {
 
 RoomHub::RoomHub(RoomOptions options, std::shared_ptr<roomlog::RoomLog> log,
                  std::shared_ptr<HandlerPool> pool, Log log_records)
-    : options_(std::move(options)),
+    : options_(options),
       log_(std::move(log)),
       pool_(std::move(pool)),
       log_records_(std::move(log_records)) {}

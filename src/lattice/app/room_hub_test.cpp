@@ -233,7 +233,7 @@ TEST(RoomHub, BoundsRefuse) {
   auto one = house.sit(queue, "a"), two = house.sit(queue, "b");
   EXPECT_FALSE(house.hub->join("a", queue, RoomAccess::Write));
   EXPECT_FALSE(house.hub->join("c", queue, RoomAccess::Write));
-  for (std::string name :
+  for (const std::string& name :
        {std::string(), std::string("a\nb"), std::string("\xff"), std::string(201, 'a')}) {
     EXPECT_FALSE(house.hub->join(name, queue, RoomAccess::Write)) << name;
   }

@@ -162,6 +162,16 @@ def test_the_readme_prints_what_its_comments_say() -> None:
     assert lines_printed(block, {}) == re.findall(r"# ((?:total|open) .*)", block)
 
 
+def test_the_kernel_of_the_readme_is_compiled_and_right(tmp_path: Path) -> None:
+    script = tmp_path / "page.py"
+    script.write_text(blocks_of("README.md")[2], encoding="utf-8")
+    names = runpy.run_path(str(script))
+    assert names["escape_time"].compiled
+    assert names["times"].shape == (400, 500)
+    points = {(0.0, 0.0): 256, (2.0, 2.0): 1, (-2.0, 0.0): 256, (0.5, 0.5): 5}
+    assert {point: int(names["escape_time"](*point)) for point in points} == points
+
+
 def test_the_app_of_the_readme_renders() -> None:
     names: dict[str, Any] = {}
     exec(blocks_of("README.md")[0], names)

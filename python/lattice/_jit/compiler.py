@@ -212,7 +212,9 @@ class Compiled:
         import numpy as np
 
         if isinstance(out, tuple):
-            for target, part in zip(out, value, strict=True):
+            # One part may be a view of what another's target is.
+            parts = [np.array(part) if np.ndim(part) else part for part in value]
+            for target, part in zip(out, parts, strict=True):
                 np.copyto(target, part)
         else:
             np.copyto(out, value)

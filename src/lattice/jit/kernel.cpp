@@ -137,7 +137,17 @@ Tier CompiledKernel::tier() const noexcept {
 }
 
 std::string CompiledKernel::ir() const { return ir::print(optimised_.function, true); }
-std::string CompiledKernel::assembly() const { return {}; }
+
+std::string CompiledKernel::assembly() const {
+  if (scalar_ != nullptr) return scalar_->assembly();
+  std::string text;
+  for (size_t k = 0; k < stages_.size(); ++k) {
+    const std::string code = stages_[k]->assembly();
+    if (code.empty()) continue;
+    text += "; stage " + std::to_string(k) + "\n" + code;
+  }
+  return text;
+}
 
 std::string CompiledKernel::explain() const {
   std::string text;
@@ -145,6 +155,14 @@ std::string CompiledKernel::explain() const {
     text += report.pass + ": " + std::to_string(report.nodes_before) + " -> " +
             std::to_string(report.nodes_after) + " nodes\n";
   }
+  const auto tell = [&](const std::string& what, const internal::StageRunner& runner) {
+    const std::string why = runner.refusal();
+    text += what + ": " + std::to_string(runner.stage().body.nodes.size()) + " nodes, " +
+            (runner.tier() == Tier::Machine ? "machine code" : "interpreter");
+    text += why.empty() ? "\n" : " (no machine code: " + why + ")\n";
+  };
+  if (scalar_ != nullptr) tell("scalar function", *scalar_);
+  for (size_t k = 0; k < stages_.size(); ++k) tell("stage " + std::to_string(k), *stages_[k]);
   return text;
 }
 

@@ -29,7 +29,7 @@ from lattice._linked import Linked, linked
 from lattice._store import reconcile, snapshot, store
 from lattice.component import VNode, component
 from lattice.diff import diff
-from lattice.jit import jit, vectorize
+from lattice.jit import grad, jit, jvp, value_and_grad, vectorize
 from lattice.reactive import (
     AccessError,
     CycleError,
@@ -114,10 +114,12 @@ __all__ = [
     "filter",
     "flush",
     "flush_policy",
+    "grad",
     "graph",
     "in_session",
     "inspect",
     "jit",
+    "jvp",
     "linked",
     "map_keyed",
     "memo",
@@ -134,6 +136,7 @@ __all__ = [
     "ui",
     "unique_id",
     "untracked",
+    "value_and_grad",
     "vectorize",
     "watch",
 ]

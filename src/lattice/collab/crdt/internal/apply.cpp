@@ -126,6 +126,7 @@ struct Applier {
   bool append_to_run(const StructView& view);
   void read_content(Item& item, const StructView& view, uint32_t offset);
   void integrate(const StructView& view, uint32_t offset);
+  void cut_for_known(const StructView& view);
   void integrate_all();
   // The same, into a document without structs: the indices are built once all are in.
   void load_all();
@@ -309,6 +310,18 @@ void Applier::integrate(const StructView& view, uint32_t offset) {
   d.integrate(ref);
 }
 
+// Yjs looks up the neighbours of a struct before it sees that it has the struct already, which cuts
+// the runs there. They are merged again at the end, but a surrogate pair stays cut.
+void Applier::cut_for_known(const StructView& view) {
+  if (!view.is_item()) return;
+  if (view.has_origin && view.origin.clock < doc.state_of(view.origin.client)) {
+    doc.clean_end(intern(view.origin));
+  }
+  if (view.has_right_origin && view.right_origin.clock < doc.state_of(view.right_origin.client)) {
+    doc.clean_start(intern(view.right_origin));
+  }
+}
+
 void Applier::integrate_one_client(Group& group) {
   for (; group.next < group.end; ++group.next) {
     const StructView& view = views[group.next];
@@ -317,13 +330,14 @@ void Applier::integrate_one_client(Group& group) {
     std::optional<ClientId> waits_for;
     if (view.id.clock > state) {
       update_missing(view.id.client, view.id.clock - 1);
-    } else if (view.end() <= state) {
-      continue;
-    } else if (points_ahead(view)) {
+    } else if (view.end() > state && points_ahead(view)) {
       malformed = "struct refers to units of its own client that come after it";
       return;
     } else if ((waits_for = missing_of(view))) {
       update_missing(*waits_for, doc.state_of(*waits_for));
+    } else if (view.end() <= state) {
+      cut_for_known(view);
+      continue;
     } else {
       integrate(view, state - view.id.clock);
       continue;
@@ -389,8 +403,8 @@ void Applier::integrate_all() {
         stack.push_back(head);
         update_missing(view.id.client, view.id.clock - 1);
         give_up_stack();
-      } else if (view.end() > state) {
-        if (points_ahead(view)) {
+      } else {
+        if (view.end() > state && points_ahead(view)) {
           malformed = "struct refers to units of its own client that come after it";
           Group& group = *group_of(view.id.client);
           group.gone = true;
@@ -405,6 +419,8 @@ void Applier::integrate_all() {
             head = needed->next++;
             continue;
           }
+        } else if (view.end() <= state) {
+          cut_for_known(view);
         } else {
           integrate(view, state - view.id.clock);
         }

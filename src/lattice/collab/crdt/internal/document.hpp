@@ -123,6 +123,14 @@ struct TransactionState {
   bool needs_formatting_cleanup = false;
   bool sorted = false;  // deletes are sorted and merged
   std::vector<DeleteRange> deletes;
+  // Clients in the order of their first deletion, when there are several: the order in which Yjs
+  // visits them, which decides what undo brings back first. Filled when deletes are sorted.
+  struct DeleteClient {
+    uint32_t client;
+    uint32_t first;  // its ranges in `deletes`
+    uint32_t end;
+  };
+  std::vector<DeleteClient> delete_clients;
   std::vector<ItemId> merge_structs;
   struct Touched {
     uint32_t client;
@@ -147,6 +155,7 @@ struct TransactionState {
     needs_formatting_cleanup = false;
     sorted = false;
     deletes.clear();
+    delete_clients.clear();
     merge_structs.clear();
     touched.clear();
     changed.clear();
@@ -297,6 +306,16 @@ class Document : public std::enable_shared_from_this<Document> {
   }
   void sort_deletes(TransactionState& transaction);
   bool deleted_in(const TransactionState& transaction, ItemId id) const;
+  // Its clients' deletions, in the order of TransactionState::delete_clients.
+  template <class F>
+  static void for_each_delete(const TransactionState& transaction, F&& f) {
+    if (transaction.delete_clients.empty()) {
+      for (const DeleteRange& range : transaction.deletes) f(range);
+    }
+    for (const auto& of : transaction.delete_clients) {
+      for (uint32_t i = of.first; i < of.end; ++i) f(transaction.deletes[i]);
+    }
+  }
   void collect(std::span<const DeleteRange> deletes);
   void merge_deletes(std::span<const DeleteRange> deletes);
   // Merges leftwards from `p` as far as possible; returns the surviving position, counts merges.
@@ -351,7 +370,9 @@ class Document : public std::enable_shared_from_this<Document> {
   void text_insert_at(uint32_t type, TextPosition& position, std::string_view value,
                       AttributeMap attributes);
   Ref text_insert_item(uint32_t type, TextPosition& position, Content kind, uint32_t content,
-                       AttributeMap attributes);
+                       AttributeMap attributes, const FillType& fill = nullptr);
+  Type text_insert_type(uint32_t type, TextPosition& position, const NewType& made,
+                        AttributeMap attributes, const FillType& fill);
   void insert_string(uint32_t type, Ref left, Ref right, std::string_view value, Ref* inserted);
   void text_format(uint32_t type, TextPosition& position, uint32_t length,
                    const AttributeMap& attributes);

@@ -83,6 +83,13 @@ void Document::sort_deletes(TransactionState& transaction) {
   transaction.sorted = true;
   auto& deletes = transaction.deletes;
   if (deletes.size() < 2) return;
+  // Who comes first: the places where the client changes, of each client the first.
+  std::vector<std::pair<uint32_t, TransactionState::DeleteClient>> seen;
+  for (uint32_t i = 0; i < deletes.size(); ++i) {
+    if (i == 0 || deletes[i].client != deletes[i - 1].client) {
+      seen.push_back({i, {deletes[i].client, 0, 0}});
+    }
+  }
   std::sort(deletes.begin(), deletes.end(), [&](const DeleteRange& a, const DeleteRange& b) {
     if (a.client != b.client) return clients[a.client].id > clients[b.client].id;
     return a.clock < b.clock;
@@ -98,6 +105,23 @@ void Document::sort_deletes(TransactionState& transaction) {
     }
   }
   deletes.resize(kept + 1);
+  if (seen.size() == 1) return;
+  std::stable_sort(seen.begin(), seen.end(), [&](const auto& a, const auto& b) {
+    return clients[a.second.client].id > clients[b.second.client].id;
+  });
+  seen.erase(
+      std::unique(seen.begin(), seen.end(),
+                  [](const auto& a, const auto& b) { return a.second.client == b.second.client; }),
+      seen.end());
+  uint32_t range = 0;
+  for (auto& [place, of] : seen) {
+    of.first = range;
+    while (range < deletes.size() && deletes[range].client == of.client) ++range;
+    of.end = range;
+  }
+  std::sort(seen.begin(), seen.end(),
+            [](const auto& a, const auto& b) { return a.first < b.first; });
+  for (const auto& [place, of] : seen) transaction.delete_clients.push_back(of);
 }
 
 bool Document::deleted_in(const TransactionState& transaction, ItemId id) const {

@@ -74,7 +74,7 @@ class LaneOracle {
           values_[at] = call_.index[n.imm] + (n.imm == 0 ? lane_ : 0);
           break;
         case Op::Lookup:
-          values_[at] = f.tables[n.imm].values[values_[n.a]];
+          values_[at] = f.tables[n.imm].values[values_[n.a] % f.tables[n.imm].values.size()];
           break;
         case Op::Gather:
           gather(at, n);
@@ -503,9 +503,13 @@ class ProgramMaker {
     if (choice == 0 && depth < 3) return if_region(depth);
     if (choice == 1 && depth < 2) return loop_region(depth);
     if (choice == 2) {
+      // Of a table of a power of two of entries the low bits of any index choose one.
       ir::Table table{pick(2) == 0 ? Type::F64 : Type::I32, {}};
-      for (int k = 0; k < 16; ++k) table.values.push_back(random_bits(random_, table.type));
-      const NodeId index = b_.binary(Op::And, of(Type::I64), b_.constant(int64_t{15}));
+      const size_t sizes[] = {8, 16, 16, 21, 32};
+      const size_t size = sizes[pick(std::size(sizes))];
+      for (size_t k = 0; k < size; ++k) table.values.push_back(random_bits(random_, table.type));
+      NodeId index = of(Type::I64);
+      if (size == 21) index = b_.binary(Op::And, index, b_.constant(int64_t{15}));
       return values_.push_back(b_.lookup(table, index));
     }
     if (choice == 3 && source_ != kNone && !is_in_loop_) {

@@ -422,10 +422,25 @@ void X86Stage::load_lookup(NodeId id) {
     offset = static_cast<int32_t>(constant_bytes(bytes.data(), bytes.size(), 64).offset());
     tables_.emplace_back(&table, offset);
   }
+  const size_t size = table.values.size();
   const int index = wide_index(n.a);
+  if (is_avx512() && cls == Class::Wide && vec_bytes_ == 64 && (size == 8 || size == 16)) {
+    // The whole table in one or two vectors: the permutation looks at the low bits alone.
+    const int dst = define(id);
+    const x86::Vec to = vec(dst, cls);
+    const x86::Vec at = vec(index, cls);
+    if (size == 8) return op(x86::Inst::kIdVpermpd, to, at, x86::ptr(pool_, offset, 64));
+    op(x86::Inst::kIdVmovupd, to, x86::ptr(pool_, offset, 64));
+    return op(x86::Inst::kIdVpermt2pd, to, at, x86::ptr(pool_, offset + 64, 64));
+  }
+  int place = index;
+  if (std::has_single_bit(size)) {
+    place = temp(Class::Wide);
+    bitwise(kAnd, place, index, constant(size - 1, Class::Wide), Class::Wide);
+  }
   const int dst = define(id);
   asm_.lea(x86::rax, x86::ptr(pool_, offset));
-  gather(dst, cls, x86::ptr(x86::rax, vec(index, Class::Wide), cls == Class::Wide ? 3u : 2u), true);
+  gather(dst, cls, x86::ptr(x86::rax, vec(place, Class::Wide), cls == Class::Wide ? 3u : 2u), true);
 }
 
 // An integer of any type in 64-bit lanes.

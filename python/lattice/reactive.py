@@ -13,9 +13,10 @@ import inspect
 import sys
 from collections.abc import Callable, Coroutine, Hashable
 from contextlib import AbstractContextManager
-from typing import TYPE_CHECKING, Any, Literal, ParamSpec, TypeVar, cast, overload
+from typing import Any, Literal, ParamSpec, TypeVar, cast, overload
 
-from lattice import _core, _state
+from lattice import _async, _core, _state
+from lattice._async import AsyncMemo, Track, async_memo, flush_policy
 from lattice._core import (
     AccessError,
     CycleError,
@@ -29,10 +30,7 @@ from lattice._core import (
     Signal,
     TraceError,
 )
-from lattice._functions import check_call, check_plain, is_async
-
-if TYPE_CHECKING:
-    from lattice._async import AsyncMemo, Track, async_memo, flush_policy
+from lattice._functions import check_call, check_plain
 
 __all__ = [
     "AccessError",
@@ -69,20 +67,7 @@ R = TypeVar("R")
 Equals = Literal["auto", "is", "==", "never"] | Callable[[Any, Any], object]
 StateScope = Literal["session", "app"]
 Phase = Literal["user", "render"]
-EffectFunction = Callable[[], object] | Callable[["Track"], Coroutine[Any, Any, object]]
-
-# asyncio takes longer to import than all the rest: who uses nothing of it does not wait for it.
-_OF_ASYNC = ("AsyncMemo", "Track", "async_memo", "flush_policy")
-
-
-def __getattr__(name: str) -> Any:
-    if name not in _OF_ASYNC:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    from lattice import _async
-
-    value = globals()[name] = getattr(_async, name)
-    return value
-
+EffectFunction = Callable[[], object] | Callable[[Track], Coroutine[Any, Any, object]]
 
 _rendering = _state._rendering
 
@@ -231,7 +216,7 @@ def _make_memo(
     scope: StateScope,
     key: Hashable,
 ) -> Memo[T]:
-    if is_async(function):
+    if _async.is_async(function):
         raise TypeError(
             f"{getattr(function, '__name__', function)!r} is an async function, whose value a memo "
             "cannot compute when it is read; make it with @lt.async_memo"
@@ -344,9 +329,7 @@ def _make_effect(
     key: Hashable,
 ) -> Effect:
     state = _body()
-    if is_async(function):
-        from lattice import _async
-
+    if _async.is_async(function):
         create_async, update_async = _async.make_async_effect(function, options, state)
         if state is None:
             return create_async()
@@ -544,7 +527,7 @@ def flush() -> None:
 
 def read(source: Any) -> Any:
     """The value of a signal or memo, the result of a callable, anything else as it is."""
-    if isinstance(source, (Signal, Memo)) or _state.is_async_memo(source):
+    if isinstance(source, (Signal, Memo, AsyncMemo)):
         return source.value
     return source() if callable(source) else source
 

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from cars import CARS, ORIGINS
+from trend import trend
 
 import lattice as lt
 from lattice import ui
@@ -36,6 +37,15 @@ def is_placed(car):
     return car.mpg is not None and car.power is not None
 
 
+def path(places, *curves):
+    """One closed outline through all curves, or the line of a single one."""
+    points = [f"{x(power)} {y(mpg)}" for power, mpg in zip(places, curves[0], strict=True)]
+    for curve in curves[1:]:
+        back = zip(reversed(places), reversed(curve), strict=True)
+        points += [f"{x(power)} {y(mpg)}" for power, mpg in back]
+    return "M" + "L".join(points) + ("Z" if curves[1:] else "")
+
+
 def mark(car):
     text = f"{car.name}, {car.origin} {car.year}: {car.mpg} mpg, {car.power:.0f} hp"
     shape = SHAPES[car.origin]
@@ -52,6 +62,20 @@ def chart(shown, mpg_min, picks, color):
     def marks():
         return [car for car in shown() if is_placed(car)]
 
+    fitted = lt.memo(lambda: trend(marks()))
+
+    def line():
+        if fitted() is None:
+            return ""
+        places, middle, _, _ = fitted()
+        return path(places.tolist(), middle.tolist())
+
+    def band():
+        if fitted() is None:
+            return ""
+        places, _, lower, upper = fitted()
+        return path(places.tolist(), upper.tolist(), lower.tolist())
+
     def rings():
         picked = [(visitor, car) for visitor, car in picks.value.items() if car is not None]
         return [(visitor, CARS[car]) for visitor, car in picked if is_placed(CARS[car])]
@@ -65,8 +89,13 @@ def chart(shown, mpg_min, picks, color):
         ui.ul(*map(legend, ORIGINS), class_="legend"),
         ui.svg(
             ui.title("Fuel economy in miles per gallon over power in horsepower", id="chart-title"),
-            ui.desc("One mark per car of the table: the stronger, the thirstier.", id="chart-desc"),
+            ui.desc(
+                "One mark per car of the table: the stronger, the thirstier. A line shows the "
+                "trend, a band around it where nine of ten resampled trends lie.",
+                id="chart-desc",
+            ),
             axes(),
+            ui.path(d=band, class_="band"),
             ui.line(
                 x1=LEFT,
                 x2=RIGHT,
@@ -74,10 +103,19 @@ def chart(shown, mpg_min, picks, color):
                 transform=lambda: f"translate(0 {y(mpg_min.value)})",
             ),
             ui.g(ui.For(marks, key=lambda car: car.id, render=mark), class_="marks"),
+            ui.path(d=line, class_="trend"),
             ui.g(ui.For(rings, key=lambda pick: pick[0], render=ring), class_="rings"),
             view_box=f"0 0 {WIDTH} {HEIGHT}",
             role="img",
             aria_labelledby="chart-title chart-desc",
+        ),
+        ui.p(
+            lambda: (
+                "Line: the trend. Band: where nine of ten resampled trends lie."
+                if fitted()
+                else "Too few cars for a trend."
+            ),
+            class_="key",
         ),
         class_="chart",
     )

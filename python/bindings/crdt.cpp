@@ -682,11 +682,18 @@ void bind_crdt(nb::module_& module) {
            })
       .def("text_embed", &text_embed, nb::arg("index"), nb::arg("value").none(),
            nb::arg("attributes").none())
-      .def("text_embed_type",
-           [](const SharedHandle& self, uint32_t index, int kind, std::string name) {
-             return SharedHandle{
-                 self.cell, as<Text>(self).insert_embed(index, new_type(kind, std::move(name)))};
-           })
+      .def(
+          "text_embed_type",
+          [](const SharedHandle& self, uint32_t index, int kind, std::string name,
+             nb::handle attributes, nb::callable fill) {
+            lattice::crdt::Attributes given;
+            if (!attributes.is_none()) given = attributes_from(attributes);
+            as<Text>(self).insert_embed(
+                index, new_type(kind, std::move(name)), attributes.is_none() ? nullptr : &given,
+                [&](const Type& made) { fill(SharedHandle{self.cell, made}); });
+          },
+          nb::arg("index"), nb::arg("kind"), nb::arg("name"), nb::arg("attributes").none(),
+          nb::arg("fill"))
       .def("text_apply_delta", &text_apply_delta)
       .def("text_diff", &text_diff)
       .def("text_size", [](const SharedHandle& self) { return as<Text>(self).length(); })

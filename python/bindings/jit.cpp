@@ -2,11 +2,13 @@
 // Python names of the JIT: Tracer, TracedValue, Ir, Dispatcher.
 #include <nanobind/nanobind.h>
 #include <nanobind/stl/string.h>
+#include <nanobind/stl/vector.h>
 
 #include "jit_ir.hpp"
 #include "jit_trace.hpp"
 #include "lattice/base/error.hpp"
 #include "lattice/base/result.hpp"
+#include "lattice/jit/autodiff/autodiff.hpp"
 #include "lattice/jit/ir/canonical.hpp"
 #include "lattice/jit/ir/text.hpp"
 #include "lattice/jit/kernel.hpp"
@@ -67,6 +69,19 @@ nb::dict describe_ir(const Ir& self) {
   return all;
 }
 
+// A derivative, or a TraceError at the line that has none.
+template <class Fn>
+ir::Function derived(const Ir& self, Fn&& fn) {
+  try {
+    return fn(self.function);
+  } catch (const lattice::jit::DerivativeError& error) {
+    nb::module_ errors = nb::module_::import_("lattice._jit.errors");
+    nb::object told = errors.attr("no_derivative")(error.what(), error.file, error.line);
+    PyErr_SetObject(reinterpret_cast<PyObject*>(Py_TYPE(told.ptr())), told.ptr());
+    throw nb::python_error();
+  }
+}
+
 }  // namespace
 
 PyObject* make_ir(ir::Function function) {
@@ -108,6 +123,24 @@ void bind_jit(nb::module_& module) {
                      return nb::bytes(hash.data(), hash.size());
                    })
       .def("describe", &describe_ir)
+      .def(
+          "gradient",
+          [](const Ir& self, std::vector<uint32_t> wrt, bool with_value, bool per_element,
+             std::vector<uint32_t> unit_axes) {
+            return Ir{derived(self, [&](const ir::Function& f) {
+              return lattice::jit::gradient(
+                  f, {std::move(wrt), with_value, per_element, std::move(unit_axes)});
+            })};
+          },
+          nb::arg("wrt"), nb::arg("with_value"), nb::arg("per_element"), nb::arg("unit_axes"))
+      .def(
+          "jvp",
+          [](const Ir& self, const std::vector<uint32_t>& wrt,
+             const std::vector<uint32_t>& tangents) {
+            return Ir{derived(
+                self, [&](const ir::Function& f) { return lattice::jit::jvp(f, wrt, tangents); })};
+          },
+          nb::arg("wrt"), nb::arg("tangents"))
       .def_prop_ro("node_count", [](const Ir& self) { return self.function.nodes.size(); });
   if (init_trace_types(module.ptr()) < 0 || init_dispatch_type(module.ptr()) < 0) {
     throw nb::python_error();

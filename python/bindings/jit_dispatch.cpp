@@ -70,7 +70,7 @@ struct Specialisation {
   ScalarFn code = nullptr;
   bool is_scalar = false;  // params and outputs are scalars
   bool is_flat = false;    // may be called by run_flat()
-  bool is_python = false;  // has checked operations: a zero division is Python's
+  uint32_t aborts = 0;     // statuses with which the call runs in Python
   int64_t node_count = 0;
   uint64_t calls = 0;
 
@@ -292,15 +292,8 @@ using lattice::jit::kStatusFpInvalid;
 using lattice::jit::kStatusFpOverflow;
 using lattice::jit::kStatusFpUnderflow;
 using lattice::jit::kStatusZeroDivision;
-constexpr uint32_t kOnlyPython = lattice::jit::kStatusIntOverflow | lattice::jit::kStatusGuard |
-                                 lattice::jit::kStatusOutOfBounds |
-                                 lattice::jit::kStatusNegativePower;
 constexpr uint32_t kWarned = kStatusFpDivide | kStatusFpInvalid | kStatusFpOverflow |
                              kStatusFpUnderflow | kStatusZeroDivision;
-
-bool needs_python(const Specialisation& one, uint32_t status) noexcept {
-  return (status & kOnlyPython) != 0 || ((status & kStatusZeroDivision) != 0 && one.is_python);
-}
 
 // Warnings as np.errstate asks for; -1 when that raises.
 int report_flags(DispatcherObject* self, uint32_t status) {
@@ -326,7 +319,7 @@ PyObject* run_scalar(DispatcherObject* self, Specialisation& one, PyObject* cons
     status = one.kernel->run_scalar(bits, results);
   }
   if (status != 0) {
-    if (needs_python(one, status)) return in_python = true, nullptr;
+    if ((status & one.aborts) != 0) return in_python = true, nullptr;
     const bool is_numpy = !one.outputs.empty() && !one.outputs[0].is_weak;
     if (is_numpy && (status & kWarned) != 0 && report_flags(self, status) < 0) return nullptr;
   }
@@ -501,7 +494,7 @@ PyObject* run_arrays(DispatcherObject* self, const std::shared_ptr<Specialisatio
     }
   }
   if (!is_bad && status != 0) {
-    if (needs_python(one, status)) {
+    if ((status & one.aborts) != 0) {
       in_python = is_bad = true;
     } else if ((status & kWarned) != 0) {
       is_bad = report_flags(self, status) < 0;
@@ -585,7 +578,7 @@ bool run_flat(DispatcherObject* self, PyObject* const* args, size_t count, PyObj
   if (!one.kernel->run_flat(data, &target, n, status)) return Py_DECREF(made), false;
   ++one.calls;
   if (status != 0) {
-    in_python = needs_python(one, status);
+    in_python = (status & one.aborts) != 0;
     // Python runs from here on, and may have dropped `one`.
     if (in_python || ((status & kWarned) != 0 && report_flags(self, status) < 0)) {
       Py_DECREF(made);
@@ -847,7 +840,6 @@ PyObject* dispatcher_add(PyObject* object, PyObject* arguments) {
   }
   if (build != Py_None) one->build = Py_NewRef(build);
   one->is_tuple = is_tuple != 0;
-  for (const ir::Node& node : function->nodes) one->is_python = one->is_python || node.checked();
   one->node_count = static_cast<int64_t>(function->nodes.size());
   try {
     lattice::jit::CompileOptions options;
@@ -858,6 +850,7 @@ PyObject* dispatcher_add(PyObject* object, PyObject* arguments) {
               : policy == "contract" ? ir::FpPolicy::Contract
                                      : ir::FpPolicy::Strict;
     one->kernel = Kernel::compile(std::move(copy), options);
+    one->aborts = one->kernel->abort_statuses();
     one->is_scalar = all_scalar && one->kernel->source().is_scalar_function();
     if (one->is_scalar) one->code = one->kernel->scalar_entry().code;
     bool has_static = false;

@@ -806,8 +806,14 @@ bool numpy_function(Builder& b, std::string_view name, std::span<const Value> ar
     target.type = common_type(all);
     low = operand(b, low, target);
     high = operand(b, high, target);
-    const NodeId raised = b.binary(Op::Max, operand(b, x, target).id, low.id);
-    result = strong(b, b.binary(Op::Min, raised, high.id));
+    const Value clipped = operand(b, x, target);
+    // NumPy has a loop for bounds that are numbers, and it keeps the element that equals a bound;
+    // the other loop takes the bound. The zeros 0.0 and -0.0 show it.
+    if (low.rank == 0 && high.rank == 0) {
+      result = strong(b, b.binary(Op::Min, high.id, b.binary(Op::Max, low.id, clipped.id)));
+    } else {
+      result = strong(b, b.binary(Op::Min, b.binary(Op::Max, clipped.id, low.id), high.id));
+    }
     return true;
   }
   if (arguments.size() == 3 && name == "where") {

@@ -10,6 +10,7 @@
 #include "jit_numpy.hpp"
 #include "jit_ops.hpp"
 #include "lattice/base/error.hpp"
+#include "lattice/jit/autodiff/inline.hpp"
 
 namespace lattice::python::jit {
 
@@ -393,6 +394,10 @@ PyObject* call_arrays(const char* name, PyObject* const* arguments, size_t count
   return result;
 }
 
+PyObject* traced_matmul(PyObject* a, PyObject* b) {
+  PyObject* const arguments[] = {a, b};
+  return call_arrays("matmul", arguments, 2);
+}
 PyObject* traced_subscript(PyObject* a, PyObject* key) {
   PyObject* const arguments[] = {a, key};
   return call_arrays("subscript", arguments, 2);
@@ -1282,6 +1287,24 @@ PyObject* tracer_is_cheap(PyObject* a, PyObject* arguments) {
   });
 }
 
+// inline(ir, arguments): a recorded function's outputs for these values of its params' types.
+PyObject* tracer_inline(PyObject* a, PyObject* arguments) {
+  PyObject* function = nullptr;
+  PyObject* given = nullptr;
+  if (!PyArg_ParseTuple(arguments, "OO", &function, &given)) return nullptr;
+  return in_tracer(a, [&](TracerObject* self) {
+    const ir::Function* recorded = ir_of(function);
+    if (recorded == nullptr) throw PythonFailure{};
+    std::vector<NodeId> ids;
+    for (const Value& value : values_of(self, given)) ids.push_back(value.id);
+    std::vector<Value> made;
+    for (NodeId id : lattice::jit::inline_function(*self->builder, *recorded, ids)) {
+      made.push_back(from_node(self, id));
+    }
+    return list_of(self, made);
+  });
+}
+
 PyObject* tracer_depth(PyObject* a, void*) {
   TracerObject* self = as_tracer(a);
   return PyLong_FromUnsignedLong(self->builder->function().regions[self->builder->region()].depth);
@@ -1357,6 +1380,7 @@ PyMethodDef tracer_methods[] = {
     {"checkpoint", tracer_checkpoint, METH_NOARGS, nullptr},
     {"rollback", tracer_rollback, METH_O, nullptr},
     {"is_cheap", tracer_is_cheap, METH_VARARGS, nullptr},
+    {"inline", tracer_inline, METH_VARARGS, nullptr},
     {"finish", tracer_finish, METH_O, nullptr},
     {nullptr, nullptr, 0, nullptr}};
 
@@ -1444,6 +1468,7 @@ int init_trace_types(PyObject* module) {
   traced.add(Py_nb_inplace_xor, &traced_inplace<Arith::Xor>);
   traced.add(Py_nb_inplace_lshift, &traced_inplace<Arith::Shl>);
   traced.add(Py_nb_inplace_rshift, &traced_inplace<Arith::Shr>);
+  traced.add(Py_nb_matrix_multiply, &traced_matmul);
   traced.add(Py_nb_negative, &traced_unary<negative>);
   traced.add(Py_nb_positive, &traced_positive);
   traced.add(Py_nb_absolute, &traced_unary<absolute>);

@@ -8,13 +8,15 @@
 >>> doubled.value
 8
 
-``import lattice`` starts no thread and opens no socket.
+``import lattice`` starts no thread and opens no socket. What not every program uses (asyncio, the
+server, rooms, the inspector) is loaded when its name is first asked for.
 """
 
 from __future__ import annotations
 
 import sys as _sys
 import types as _types
+from typing import TYPE_CHECKING as _TYPE_CHECKING
 from typing import Any as _Any
 
 import lattice.component  # before the functions of the same name are bound
@@ -23,17 +25,13 @@ import lattice.jit  # noqa: F401
 from lattice._context import Context, context, error_boundary
 from lattice._core import __version__
 from lattice._events import Event, bind, on
-from lattice._incremental import DerivedList, filter, map_keyed, sort
-from lattice._inspect import Explanation, Graph, explain, graph, inspect
 from lattice._linked import Linked, linked
 from lattice._store import reconcile, snapshot, store
-from lattice.collab import CollaborativeSignal, Room, collaborative_signal
 from lattice.component import VNode, component
 from lattice.diff import diff
-from lattice.jit import jit, vectorize
+from lattice.jit import grad, jit, jvp, value_and_grad, vectorize
 from lattice.reactive import (
     AccessError,
-    AsyncMemo,
     CycleError,
     DecodeError,
     DisposedError,
@@ -44,11 +42,9 @@ from lattice.reactive import (
     Scope,
     Signal,
     TraceError,
-    async_memo,
     batch,
     effect,
     flush,
-    flush_policy,
     in_session,
     memo,
     on_cleanup,
@@ -58,11 +54,27 @@ from lattice.reactive import (
     untracked,
     watch,
 )
-from lattice.server import LatticeApp, run_app
 
 from lattice import ui  # isort: skip
 
-App = LatticeApp
+if _TYPE_CHECKING:
+    from lattice._async import AsyncMemo, async_memo, flush_policy
+    from lattice._incremental import DerivedList, filter, map_keyed, sort
+    from lattice._inspect import Explanation, Graph, explain, graph, inspect
+    from lattice.collab import CollaborativeSignal, Room, collaborative_signal
+    from lattice.server import LatticeApp, run_app
+
+    App = LatticeApp
+
+_ON_DEMAND = {
+    "lattice._async": ("AsyncMemo", "async_memo", "flush_policy"),
+    "lattice._incremental": ("DerivedList", "filter", "map_keyed", "sort"),
+    "lattice._inspect": ("Explanation", "Graph", "explain", "graph", "inspect"),
+    "lattice.collab": ("CollaborativeSignal", "Room", "collaborative_signal"),
+    "lattice.server": ("App", "LatticeApp", "run_app"),
+}
+_MODULE_OF = {name: module for module, names in _ON_DEMAND.items() for name in names}
+_SUBMODULES = ("collab", "crdt", "server", "tracer")
 
 __all__ = [
     "AccessError",
@@ -102,10 +114,12 @@ __all__ = [
     "filter",
     "flush",
     "flush_policy",
+    "grad",
     "graph",
     "in_session",
     "inspect",
     "jit",
+    "jvp",
     "linked",
     "map_keyed",
     "memo",
@@ -122,9 +136,27 @@ __all__ = [
     "ui",
     "unique_id",
     "untracked",
+    "value_and_grad",
     "vectorize",
     "watch",
 ]
+
+
+def __getattr__(name: str) -> _Any:
+    """Loads what `_ON_DEMAND` names, and the public submodules."""
+    from importlib import import_module
+
+    if name in _SUBMODULES:
+        return import_module(f"lattice.{name}")
+    if name not in _MODULE_OF:
+        raise AttributeError(f"module 'lattice' has no attribute {name!r}")
+    module = import_module(_MODULE_OF[name])
+    value = globals()[name] = getattr(module, "LatticeApp" if name == "App" else name)
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__, *_SUBMODULES})
 
 
 def unique_id() -> str:

@@ -32,13 +32,13 @@ from typing import Any, Generic, Literal, Protocol, TypeVar, cast, overload
 
 from lattice import _core, _state
 from lattice._coroutine import CoroutineRun, NoLoop, Outcome, current_run, find_host, wake_with
+from lattice._functions import is_async
 
 __all__ = [
     "AsyncMemo",
     "Track",
     "async_memo",
     "flush_policy",
-    "is_async",
     "make_async_effect",
     "start_handler",
 ]
@@ -55,13 +55,6 @@ class Track(Protocol):
 
 
 AsyncFunction = Callable[[], Coroutine[Any, Any, T]] | Callable[[Track], Coroutine[Any, Any, T]]
-
-
-def is_async(function: object) -> bool:
-    """Whether calling `function` gives a coroutine."""
-    return inspect.iscoroutinefunction(function) or inspect.iscoroutinefunction(
-        getattr(function, "__call__", None)  # noqa: B004
-    )
 
 
 def _takes_track(function: Callable[..., Any], what: str) -> bool:

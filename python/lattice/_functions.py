@@ -17,6 +17,13 @@ def _plain_function(function: object) -> tuple[FunctionType | None, int]:
     return (function, 0) if isinstance(function, FunctionType) else (None, 0)
 
 
+def is_async(function: object) -> bool:
+    """Whether calling `function` gives a coroutine."""
+    return inspect.iscoroutinefunction(function) or inspect.iscoroutinefunction(
+        getattr(function, "__call__", None)  # noqa: B004
+    )
+
+
 def check_call(function: object, arguments: int, what: str, cure: str = "") -> None:
     """Raises TypeError when `function` cannot be called with so many arguments.
 

@@ -14,14 +14,11 @@ that is LT101, unless each pass gives its own ``key=``.
 from __future__ import annotations
 
 import datetime
-import decimal
 import dis
 import enum
 import os
-import pathlib
 import sys
 import threading
-import uuid
 from collections.abc import Callable, Hashable
 from types import CellType, CodeType, FrameType, FunctionType
 from typing import Any
@@ -345,12 +342,17 @@ _IMMUTABLE = (
     datetime.date,
     datetime.time,
     datetime.timedelta,
-    decimal.Decimal,
     enum.Enum,
-    pathlib.PurePath,
-    uuid.UUID,
 )
+# Of modules that we do not load: where nobody has loaded one, no value has its type.
+_IMMUTABLE_ELSEWHERE = (("decimal", "Decimal"), ("pathlib", "PurePath"), ("uuid", "UUID"))
 _ATOMS = (type(None), bool, int, float, complex, str, bytes, CodeType, type)
+
+
+def is_async_memo(value: object) -> bool:
+    """Whether `value` is an `AsyncMemo`; none exists before its module is loaded."""
+    module = sys.modules.get("lattice._async")
+    return module is not None and isinstance(value, module.AsyncMemo)
 
 
 def _is_stable(value: Any, depth: int = 4) -> bool:
@@ -364,15 +366,19 @@ def _is_stable(value: Any, depth: int = 4) -> bool:
         captured += (value.__kwdefaults__ or {}).values()
         return depth > 0 and all(_is_stable(item, depth - 1) for item in captured)
     from lattice import _core
-    from lattice._async import AsyncMemo
     from lattice.component import Component
 
-    if isinstance(value, _core.Signal | _core.Memo | _core.Effect | AsyncMemo | Component):
+    if isinstance(value, _core.Signal | _core.Memo | _core.Effect | Component):
+        return True
+    if is_async_memo(value):
         return True
     if getattr(type(value), "__lattice_store__", False) is True:  # its readers are told of changes
         return True
     if isinstance(value, _IMMUTABLE):
         return True
+    for module, name in _IMMUTABLE_ELSEWHERE:
+        if module in sys.modules and isinstance(value, getattr(sys.modules[module], name)):
+            return True
     parameters = getattr(type(value), "__dataclass_params__", None)
     if parameters is not None and parameters.frozen:
         fields = type(value).__dataclass_fields__

@@ -274,13 +274,16 @@ class SharedType:
             )
         return self._native
 
-    def _adopt(self, native: _core.CrdtType) -> None:
-        """Becomes the shared type `native`, with what it was made with."""
+    def _check_new(self) -> None:
         if self._native is not None:
             raise _core.LatticeError(
                 f"this {type(self).__name__} is part of a document already; a shared type has one "
                 "place. Put a new one with its content there."
             )
+
+    def _adopt(self, native: _core.CrdtType) -> None:
+        """Becomes the shared type `native`, with what it was made with."""
+        self._check_new()
         content, self._content = self._content, None
         self._native = native
         self._fill(content)
@@ -558,13 +561,12 @@ class _TextMethods(SharedType):
     ) -> None:
         """Puts something that is no text (an image's address, say) before `index`; counts as 1."""
         native = self._here()
-        if not native.text_embed(index, value, attributes):
-            _put(
-                value,
-                lambda kind, name: native.text_embed_type(index, kind, name),
-                None,
-                self._transaction,
-            )
+        if native.text_embed(index, value, attributes):
+            return
+        made = _shared(value)
+        with self._transaction():
+            made._check_new()
+            native.text_embed_type(index, made._kind, made._name, attributes, made._adopt)
 
     def format(self, start: int, stop: int, attributes: Mapping[str, Any]) -> None:
         """Formats the text from `start` to before `stop`; a value of None takes one away."""
@@ -859,15 +861,20 @@ def _put(
     if isinstance(value, Doc) and put_doc is not None:
         put_doc(value._native)
         return
+    made = _shared(value)
+    with transaction():
+        made._check_new()
+        made._adopt(put_type(made._kind, made._name))
+
+
+def _shared(value: Any) -> SharedType:
+    """The value, which must be a shared type."""
     if not isinstance(value, SharedType) or value._kind == _UNDEFINED:
         raise TypeError(
             f"a {type(value).__name__} has no place in a shared document: use None, bool, int, "
             "float, str, bytes, lists and dicts of those, or a type of lattice.crdt"
         )
-    with transaction():
-        if value._native is not None:
-            value._adopt(value._native)  # raises
-        value._adopt(put_type(value._kind, value._name))
+    return value
 
 
 # --- documents

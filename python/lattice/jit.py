@@ -33,7 +33,10 @@ __all__ = [
     "TraceError",
     "TypeConflictError",
     "UnsupportedError",
+    "grad",
     "jit",
+    "jvp",
+    "value_and_grad",
     "vectorize",
 ]
 
@@ -151,3 +154,82 @@ def vectorize(
         )
 
     return decorate if function is None else decorate(function)
+
+
+def grad(function: Callable[..., Any], /, argnums: int | Sequence[int] = 0) -> Any:
+    """The gradient of a function of one number, by reverse mode.
+
+    Parameters
+    ----------
+    function : function
+        Plain, or of `jit` or `vectorize`. It returns one float; of `vectorize`, one for each
+        element, and the derivative is element by element.
+    argnums : int or sequence of int
+        By which arguments; floats, or arrays of floats.
+
+    Returns
+    -------
+    function
+        Of the same arguments; returns the gradient, of the argument's type and shape, or a tuple of
+        them for a sequence. It is compiled as functions of `jit` are, and can be called by them.
+
+    Raises
+    ------
+    TraceError
+        At the first call: something has no derivative; names its line.
+
+    Examples
+    --------
+    >>> lt.grad(lambda x: x * x * x)(2.0)
+    12.0
+    """
+    from lattice._jit import derive
+
+    return derive.grad(function, argnums)
+
+
+def value_and_grad(function: Callable[..., Any], /, argnums: int | Sequence[int] = 0) -> Any:
+    """A function's value and its gradient, computed together.
+
+    Parameters
+    ----------
+    function, argnums
+        As of `grad`.
+
+    Returns
+    -------
+    function
+        Returns ``(value, gradient)``.
+    """
+    from lattice._jit import derive
+
+    return derive.value_and_grad(function, argnums)
+
+
+def jvp(
+    function: Callable[..., Any], primals: Sequence[Any], tangents: Sequence[Any], /
+) -> tuple[Any, Any]:
+    """A function's value and its directional derivative, by forward mode.
+
+    Parameters
+    ----------
+    function : function
+        Plain, or of `jit` or `vectorize`.
+    primals : sequence
+        The arguments: floats and arrays of floats.
+    tangents : sequence
+        A change of each, of its type and shape.
+
+    Returns
+    -------
+    tuple
+        The result, and its change.
+
+    Examples
+    --------
+    >>> lt.jvp(lambda x: x * x, (3.0,), (1.0,))
+    (9.0, 6.0)
+    """
+    from lattice._jit import derive
+
+    return derive.jvp(function, primals, tangents)

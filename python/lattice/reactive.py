@@ -13,10 +13,9 @@ import inspect
 import sys
 from collections.abc import Callable, Coroutine, Hashable
 from contextlib import AbstractContextManager
-from typing import Any, Literal, ParamSpec, TypeVar, cast, overload
+from typing import TYPE_CHECKING, Any, Literal, ParamSpec, TypeVar, cast, overload
 
-from lattice import _async, _core, _state
-from lattice._async import AsyncMemo, Track, async_memo, flush_policy
+from lattice import _core, _state
 from lattice._core import (
     AccessError,
     CycleError,
@@ -30,7 +29,10 @@ from lattice._core import (
     Signal,
     TraceError,
 )
-from lattice._functions import check_call, check_plain
+from lattice._functions import check_call, check_plain, is_async
+
+if TYPE_CHECKING:
+    from lattice._async import AsyncMemo, Track, async_memo, flush_policy
 
 __all__ = [
     "AccessError",
@@ -67,7 +69,20 @@ R = TypeVar("R")
 Equals = Literal["auto", "is", "==", "never"] | Callable[[Any, Any], object]
 StateScope = Literal["session", "app"]
 Phase = Literal["user", "render"]
-EffectFunction = Callable[[], object] | Callable[[Track], Coroutine[Any, Any, object]]
+EffectFunction = Callable[[], object] | Callable[["Track"], Coroutine[Any, Any, object]]
+
+# asyncio takes longer to import than all the rest: who uses nothing of it does not wait for it.
+_OF_ASYNC = ("AsyncMemo", "Track", "async_memo", "flush_policy")
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _OF_ASYNC:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from lattice import _async
+
+    value = globals()[name] = getattr(_async, name)
+    return value
+
 
 _rendering = _state._rendering
 
@@ -216,7 +231,7 @@ def _make_memo(
     scope: StateScope,
     key: Hashable,
 ) -> Memo[T]:
-    if _async.is_async(function):
+    if is_async(function):
         raise TypeError(
             f"{getattr(function, '__name__', function)!r} is an async function, whose value a memo "
             "cannot compute when it is read; make it with @lt.async_memo"
@@ -329,7 +344,9 @@ def _make_effect(
     key: Hashable,
 ) -> Effect:
     state = _body()
-    if _async.is_async(function):
+    if is_async(function):
+        from lattice import _async
+
         create_async, update_async = _async.make_async_effect(function, options, state)
         if state is None:
             return create_async()
@@ -527,7 +544,7 @@ def flush() -> None:
 
 def read(source: Any) -> Any:
     """The value of a signal or memo, the result of a callable, anything else as it is."""
-    if isinstance(source, (Signal, Memo, AsyncMemo)):
+    if isinstance(source, (Signal, Memo)) or _state.is_async_memo(source):
         return source.value
     return source() if callable(source) else source
 

@@ -20,6 +20,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas
 import vega_datasets
 from conftest import CHROMIUM_FLAGS, ROOT, Complaints, Server, find_chromium, wait_for_connection
@@ -55,6 +56,8 @@ READ = """() => {
         marks: all('.marks path', mark),
         rings: all('.rings circle', place),
         limit: place(document.querySelector('.limit'))[1],
+        trend: document.querySelector('.trend').getAttribute('d'),
+        band: document.querySelector('.band').getAttribute('d'),
         acrossLines: lines.filter(([x1, , x2]) => x1 === x2).map(([x1]) => x1),
         upLines: lines.filter(([, y1, , y2]) => y1 === y2).map(([, y1]) => y1),
         across: all('.axes .x', e => Number(e.textContent)),
@@ -107,8 +110,10 @@ class Expected:
             for car in cars.itertuples()
         ]
 
+    def placed(self) -> pandas.DataFrame:
+        return self.shown().dropna(subset=["Miles_per_Gallon", "Horsepower"])
+
     def marks(self) -> list[tuple[str, str, float, float]]:
-        placed = self.shown().dropna(subset=["Miles_per_Gallon", "Horsepower"])
         return sorted(
             (
                 f"{car.Name}, {car.Origin} {car.Year}: {car.Miles_per_Gallon} mpg, "
@@ -117,7 +122,7 @@ class Expected:
                 float(car.Horsepower),
                 float(car.Miles_per_Gallon),
             )
-            for car in placed.itertuples()
+            for car in self.placed().itertuples()
         )
 
 
@@ -172,7 +177,52 @@ def chart_differences(seen: dict[str, Any], expected: Expected) -> list[str]:
     found = [f"place of a mark: {off[0][0]} instead of {off[0][1]}"] if off else []
     if abs(mpg(seen["limit"]) - expected.mpg_min) > 0.03:
         found.append(f"limit line: at {mpg(seen['limit'])} instead of {expected.mpg_min}")
-    return found
+    return found + trend_differences(seen, expected.placed(), power, mpg)
+
+
+def trend_differences(
+    seen: dict[str, Any], cars: pandas.DataFrame, power: Any, mpg: Any
+) -> list[str]:
+    """The line is numpy's weighted fit at each place; the band is checked with other samples."""
+    x, y = cars["Horsepower"].to_numpy(float), cars["Miles_per_Gallon"].to_numpy(float)
+    ends = np.quantile(x, (0.02, 0.98)) if len(x) >= 12 else (0, 0)
+    if ends[1] - ends[0] < 14:
+        return [] if seen["trend"] == seen["band"] == "" else ["a trend of too few cars"]
+    line, band = outline(seen["trend"]), outline(seen["band"])
+    if not len(line) == len(band) / 2 == 49:
+        return [f"trend: a line of {len(line)} and a band of {len(band)} points"]
+    places = np.linspace(*ends, 49)
+    fitted = [local_fit(x, y, at) for at in places]
+    off = max(
+        max(abs(power(a) - at), 3 * abs(mpg(b) - value))
+        for (a, b), at, value in zip(line, places, fitted, strict=True)
+    )
+    if off > 0.1:
+        return [f"trend: {off} away from numpy's fit"]
+    random = np.random.default_rng(7)
+    some = range(6, 43, 12)  # few places, many samples: the band's width there
+    samples = [random.integers(len(x), size=len(x)) for _ in range(200)]
+    widths = [
+        np.ptp(np.quantile([local_fit(x[s], y[s], places[i]) for s in samples], (0.05, 0.95)))
+        for i in some
+    ]
+    upper, lower = band[:49], band[:48:-1]
+    shown = [mpg(upper[i][1]) - mpg(lower[i][1]) for i in some]
+    ratio = float(np.mean(shown) / np.mean(widths))
+    return [] if 0.6 < ratio < 1.6 else [f"band: {ratio} times as wide as a bootstrap's"]
+
+
+def outline(path: str) -> list[tuple[float, float]]:
+    points = path.strip("MZ").split("L") if path else []
+    return [(float(point.split()[0]), float(point.split()[1])) for point in points]
+
+
+def local_fit(x: Any, y: Any, at: float) -> float:
+    """The value at `at` of the line through the points, weighted by a normal curve of 14 hp."""
+    if np.ptp(x) == 0:
+        return float("nan")
+    weight = np.exp(-(((x - at) / 14) ** 2) / 4)  # polyfit squares its weights
+    return float(np.polyfit(x - at, y, 1, w=weight)[1])
 
 
 class Check:

@@ -160,3 +160,33 @@ def test_a_wrong_type_is_told_by_the_type_checker(tmp_path):
         cwd=tmp_path,
     )
     assert "Incompatible types in assignment" in done.stdout
+
+
+def test_what_not_every_program_uses_is_loaded_when_it_is_asked_for():
+    out = run("""
+import sys
+import lattice as lt
+
+late = ("asyncio", "ssl", "socket", "numpy", "lattice._async", "lattice.server", "lattice.crdt")
+print([name for name in late if name in sys.modules])
+count = lt.signal(1)
+doubled = lt.memo(lambda: count.value * 2)
+seen = []
+watcher = lt.effect(lambda: seen.append(doubled.value))
+count.value = 2
+assert seen == [2, 4] and lt.read(doubled) == 4
+print([name for name in late if name in sys.modules])
+assert lt.crdt.Doc and lt.collab.Room is lt.Room and lt.App is lt.LatticeApp
+assert lt.async_memo is lt.reactive.async_memo
+from lattice import *
+assert Room is lt.Room
+assert all(getattr(lt, name) is not None for name in lt.__all__)
+assert set(lt.__all__) <= set(dir(lt))
+try:
+    lt.no_such_name
+except AttributeError as error:
+    assert "no_such_name" in str(error)
+else:
+    raise AssertionError("a name that does not exist was found")
+""")
+    assert out.splitlines() == ["[]", "[]"]

@@ -12,7 +12,7 @@ from typing import Any
 from lattice._core import TracedValue
 from lattice._jit.errors import ConcreteValueError, SideEffectError, UnsupportedError, told
 
-__all__ = ["array_function", "array_ufunc", "attribute", "iterate", "subscript"]
+__all__ = ["array_function", "array_ufunc", "attribute", "iterate", "matmul", "subscript"]
 
 _DTYPES = {
     "bool": "bool",
@@ -445,6 +445,15 @@ def _dot(a: Any, b: Any, out: Any = None) -> Any:
     return _unsupported("a product of arrays of more than two axes")
 
 
+def matmul(a: Any, b: Any) -> Any:
+    """``a @ b``."""
+    tracer = _traced(a, b)._tracer
+    a, b = _as(tracer, a), _as(tracer, b)
+    if a.ndim == 0 or b.ndim == 0:
+        raise ValueError("matmul: an operand has no axes; use *")
+    return _dot(a, b)
+
+
 def _same_length(a: Any, b: Any) -> Any:
     return a * b
 
@@ -528,7 +537,7 @@ def array_ufunc(_: TracedValue, ufunc: Any, method: str, *inputs: Any, **keyword
         if dtype is not None:
             inputs = tuple(tracer.cast(value, _type_of(dtype), False) for value in inputs)
         if name == "matmul":
-            return _dot(*inputs)
+            return matmul(*inputs)
         if name == "divmod":
             return (inputs[0] // inputs[1], inputs[0] % inputs[1])
         if name == "modf":

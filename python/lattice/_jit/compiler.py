@@ -12,13 +12,14 @@ import inspect
 import sys
 import warnings
 from collections.abc import Callable
+from dataclasses import dataclass
 from types import CellType, FunctionType, ModuleType
 from typing import Any
 
 from lattice import _core
 from lattice._core import Dispatcher, TracedValue, Tracer
 from lattice._jit import arrays, hooks
-from lattice._jit.errors import SideEffectError, TraceError, UnsupportedError, told
+from lattice._jit.errors import TraceError, UnsupportedError, told
 from lattice._jit.rewrite import NoSource, Rewritten
 
 __all__ = ["Compiled", "compile_function"]
@@ -38,6 +39,28 @@ def load_numpy() -> None:
     """Lets the C side know NumPy, once the program has imported it."""
     if "numpy" in sys.modules:
         _core.load_numpy()
+
+
+@dataclass(slots=True)
+class Recorded:
+    """A function's IR, and how its outputs become its result.
+
+    Attributes
+    ----------
+    outputs : list
+        Type, rank, and whether it is a Python number, of each.
+    captured : list of arrays
+        Behind the arguments.
+    build : callable or None
+        Makes the result of the outputs; None for one output, or for the tuple of all.
+    """
+
+    ir: Any
+    outputs: list[tuple[str, int, bool]]
+    captured: list[Any]
+    build: Callable[[Any], Any] | None
+    is_tuple: bool
+    guards: _Guards
 
 
 class Compiled:
@@ -62,6 +85,7 @@ class Compiled:
         self.fast_reduce = reduce == "fast"
         self.static = frozenset(static)
         self.dispatcher: Any = None
+        self.directional: Any = None
         self.failed: dict[Any, TraceError] = {}
         self.irs: list[Any] = []
         self.error: TraceError | None = None
@@ -212,7 +236,9 @@ class Compiled:
         import numpy as np
 
         if isinstance(out, tuple):
-            for target, part in zip(out, value, strict=True):
+            # One part may be a view of what another's target is.
+            parts = [np.array(part) if np.ndim(part) else part for part in value]
+            for target, part in zip(out, parts, strict=True):
                 np.copyto(target, part)
         else:
             np.copyto(out, value)
@@ -257,6 +283,28 @@ class Compiled:
         self, keys: tuple[Any, ...], statics: tuple[Any, ...], placed: tuple[Any, ...]
     ) -> None:
         """Record the function for one signature and add its kernel."""
+        made = self.record(keys, statics, placed)
+        threads = 1 if self.parallel is False else 0
+        self.dispatcher._add(
+            made.ir,
+            keys,
+            statics,
+            tuple(made.outputs),
+            made.captured,
+            made.build,
+            made.is_tuple,
+            threads,
+            self.fp,
+        )
+        for holder, key, value in made.guards.found.values():
+            self.dispatcher._guard(holder, key, value)
+        self.irs.insert(0, made.ir)
+        self.traces += 1
+
+    def record(
+        self, keys: tuple[Any, ...], statics: tuple[Any, ...], placed: tuple[Any, ...]
+    ) -> Recorded:
+        """The function's IR for one signature; `placed` are arguments like those to come."""
         guards = _Guards()
         tracer = Tracer(self.function.__name__, self.lanes)
         arrays.set_fast_reduce(tracer, self.fast_reduce)
@@ -264,6 +312,9 @@ class Compiled:
         before = (context.outer, context.functions, context.notes)
         context.outer, context.functions = guards.outer, [self.function.__code__]
         context.notes = guards.note
+        outer = Tracer.current()
+        if outer is not None:
+            outer.leave()
         tracer.enter()
         try:
             values = []
@@ -272,27 +323,26 @@ class Compiled:
                     values.append(static)
                 else:
                     values.append(tracer.param(key[1], key[2], key[0] <= _BOOL, name))
+            self.prepare(tracer)
             result = self.run(tracer, guards, values)
             leaves: list[Any] = []
             build, is_tuple = _structure(result, leaves)
             outputs = [tracer.value(leaf) for leaf in leaves]
             if self.lanes:
                 outputs = [tracer.cover(value) for value in outputs]
-            described = tuple((value._type, value.ndim, value._weak) for value in outputs)
+            described = [(value._type, value.ndim, value._weak) for value in outputs]
             captured = list(tracer.captured)
             ir = tracer.finish(outputs)
         finally:
             tracer.close()
+            if outer is not None:
+                outer.enter()
             arrays.set_fast_reduce(tracer, False)
             context.outer, context.functions, context.notes = before
-        threads = 1 if self.parallel is False else 0
-        self.dispatcher._add(
-            ir, keys, statics, described, captured, build, is_tuple, threads, self.fp
-        )
-        for holder, key, value in guards.found.values():
-            self.dispatcher._guard(holder, key, value)
-        self.irs.insert(0, ir)
-        self.traces += 1
+        return Recorded(ir, described, captured, build, is_tuple, guards)
+
+    def prepare(self, tracer: Any) -> None:
+        """Before the function is recorded: parameters that it does not see."""
 
     def run(self, tracer: Any, guards: _Guards, values: list[Any]) -> Any:
         count = self.positional
@@ -560,10 +610,12 @@ def compile_function(
     parallel: bool | None,
     reduce: str,
     static: tuple[str, ...],
+    kind: Callable[..., Compiled] | None = None,
 ) -> Any:
-    """A Dispatcher for a function."""
+    """A Dispatcher for a function; `kind` makes its slow side."""
     if isinstance(function, Dispatcher):
         function = function.__wrapped__
+    kind = kind or Compiled
     if not isinstance(function, FunctionType):
         raise TypeError(f"jit takes a Python function, not {type(function).__name__}")
     if fp not in ("strict", "contract", "fast"):
@@ -572,7 +624,7 @@ def compile_function(
         raise ValueError(f"reduce is 'numpy' or 'fast', not {reduce!r}")
     load_numpy()
     code = function.__code__
-    compiled = Compiled(
+    compiled = kind(
         function,
         lanes=lanes,
         strict=strict,
@@ -615,6 +667,3 @@ def compile_function(
         made._fall_back()
         compiled.give_up(None, error)
     return made
-
-
-_ = SideEffectError

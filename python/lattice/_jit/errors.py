@@ -16,6 +16,7 @@ __all__ = [
     "TypeConflictError",
     "UnsupportedError",
     "locate",
+    "no_derivative",
     "place_of",
     "told",
 ]
@@ -87,6 +88,18 @@ def told(
     error.column = column  # type: ignore[attr-defined]
     error.reason = what  # type: ignore[attr-defined]
     return error
+
+
+def no_derivative(what: str, file: str, line: int) -> TraceError:
+    """The error of a function that cannot be differentiated, at the line of the operation."""
+    at = (file, line, 0, "") if file else None
+    reason = what.partition(" (")[0] if file else what
+    return told(
+        UnsupportedError,
+        reason,
+        cure="write this part with functions that have one, or keep it out of what is derived",
+        at=at,
+    )
 
 
 def _source_line(file: str, line: int) -> str:

@@ -772,6 +772,14 @@ def call(function: Any, /, *args: Any, **keywords: Any) -> Any:
 def _call_other(function: Any, args: tuple[Any, ...], keywords: dict[str, Any]) -> Any:
     kind = type(function)
     if kind is Dispatcher:
+        impl = function._impl
+        tracer = Tracer.current()
+        spreads = impl.lanes and not tracer.lanes and any(getattr(x, "ndim", 0) for x in args)
+        if spreads or hasattr(impl, "source"):
+            # A derivative; or a function of elements, over the arrays of one of whole arrays.
+            from lattice._jit.derive import inline
+
+            return inline(impl, args, keywords)
         return _inline(function.__wrapped__, args, keywords)
     if kind is FunctionType:
         module = function.__module__ or ""

@@ -22,6 +22,7 @@
 #include <utility>
 #include <vector>
 
+#include "lattice/jit/autodiff/autodiff.hpp"
 #include "lattice/jit/expression.hpp"
 #include "lattice/jit/kernel.hpp"
 
@@ -34,10 +35,16 @@ template <Element R, Element... A>
 class Compiled<R(A...)> {
  public:
   template <class Fn>
-  explicit Compiled(Fn&& fn, const CompileOptions& options = {}) : options_(options) {
-    scalar_ = Kernel::compile(trace(fn, Ranks{}), options);
-    trace_ = [fn](const std::array<int, sizeof...(A)>& ranks) { return trace(fn, ranks); };
-    code_ = scalar_->scalar_entry().code;
+  explicit Compiled(Fn&& fn, const CompileOptions& options = {})
+      : Compiled(Traced([fn](const Ranks& ranks) { return trace(fn, ranks); }), options, 0) {}
+
+  // The partial derivative by argument `k`, element by element, as a function of the same
+  // arguments. Throws DerivativeError. REQUIRES: R and that argument are float or double.
+  Compiled derivative(uint32_t k) const {
+    return Compiled(Traced([traced = trace_, k](const Ranks& ranks) {
+                      return gradient(traced(ranks), {{k}, false, true, {}});
+                    }),
+                    options_, 0);
   }
 
   R operator()(A... args) const {
@@ -65,6 +72,14 @@ class Compiled<R(A...)> {
 
  private:
   using Ranks = std::array<int, sizeof...(A)>;
+  using Traced = std::function<ir::Function(const Ranks&)>;
+
+  // The int keeps this apart from the constructor that takes a lambda.
+  Compiled(Traced traced, const CompileOptions& options, int)
+      : options_(options), trace_(std::move(traced)) {
+    scalar_ = Kernel::compile(trace_(Ranks{}), options);
+    code_ = scalar_->scalar_entry().code;
+  }
 
   template <class Tuple, size_t... I>
   void map(Tuple& all, std::index_sequence<I...>) const {
@@ -149,7 +164,7 @@ class Compiled<R(A...)> {
   CompileOptions options_;
   std::shared_ptr<Kernel> scalar_;
   ScalarFn code_ = nullptr;
-  std::function<ir::Function(const Ranks&)> trace_;
+  Traced trace_;
   std::shared_ptr<Cache> cache_ = std::make_shared<Cache>();
 };
 

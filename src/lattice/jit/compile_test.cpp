@@ -74,5 +74,16 @@ TEST(Compile, LibraryFunctionsAreClose) {
   }
 }
 
+TEST(Compile, DerivativesAreFunctionsOfTheSameArguments) {
+  auto f = jit::compile<double(double, double)>([](auto x, auto y) { return sin(x * y) + x * x; });
+  auto by_x = f.derivative(0);
+  EXPECT_NEAR(by_x(0.5, 2.0), std::cos(1.0) * 2.0 + 1.0, 1e-15);
+  std::vector<double> xs{0.5, -1.0, 3.0};
+  std::vector<double> out(3);
+  f.derivative(1)(xs, 2.0, out);
+  for (size_t k = 0; k < 3; ++k) EXPECT_NEAR(out[k], std::cos(xs[k] * 2.0) * xs[k], 1e-15);
+  EXPECT_NEAR(by_x.derivative(0)(0.5, 2.0), -std::sin(1.0) * 4.0 + 2.0, 1e-14);
+}
+
 }  // namespace
 }  // namespace lattice

@@ -462,6 +462,7 @@ bool Interpreter::run_region(uint32_t region, Frame& frame, const uint8_t* mask)
           uint64_t index = 0;
           std::memcpy(&index, frame.as<char>(step.a) + i * byte_size(type),
                       static_cast<size_t>(byte_size(type)));
+          if (std::has_single_bit(table.values.size())) index &= table.values.size() - 1;
           // Lanes that are not active may hold anything.
           Bits bits = index < table.values.size() ? table.values[index] : 0;
           std::memcpy(frame.as<char>(step.out) + i * step.bytes, &bits, step.bytes);

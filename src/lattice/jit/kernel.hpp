@@ -81,7 +81,9 @@ class Kernel {
   virtual void infer(std::span<const ArrayView> args, std::span<Shape> outputs) const = 0;
 
   // Runs. Outputs must have the inferred shapes and the output types; they may be the same memory
-  // as arguments or overlap them (the result is as if inputs were read first). Returns StatusBits.
+  // as arguments, and overlap them or one another in any way: the result is as if all were computed
+  // first and stored then, in their order. Returns StatusBits. With one of abort_statuses() among
+  // them the outputs hold nothing of use, but the arguments are what they were.
   virtual uint32_t run(std::span<const ArrayView> args, std::span<const ArrayView> outputs) = 0;
 
   // Small calls without the driver. is_flat(): the kernel is one stage over its array arguments, so
@@ -89,7 +91,8 @@ class Kernel {
   // are C-contiguous with the `n` elements of one shape: data pointers by argument (a scalar's to
   // its element, none null) and by output. False when it has done nothing, and run() has to: the
   // kernel is not flat, has no machine code for contiguous arrays yet, n is 0, or an output
-  // overlaps another array otherwise than by being an argument. It does not allocate or throw.
+  // overlaps another array otherwise than by being an argument (or overlaps one at all, and the
+  // kernel may abort). It does not allocate or throw.
   virtual bool is_flat() const noexcept = 0;
   virtual bool run_flat(const void* const* args, void* const* outputs, int64_t n,
                         uint32_t& status) noexcept = 0;
@@ -102,6 +105,9 @@ class Kernel {
   };
   virtual ScalarEntry scalar_entry() = 0;
   virtual uint32_t run_scalar(const Bits* args, Bits* results) = 0;
+
+  // The bits after which the caller has to compute the result in another way (or to raise).
+  virtual uint32_t abort_statuses() const noexcept = 0;
 
   virtual Tier tier() const noexcept = 0;
   virtual std::string ir() const = 0;        // optimised IR as text

@@ -8,6 +8,7 @@
 #include <limits>
 #include <random>
 
+#include "lattice/jit/codegen/isa.hpp"
 #include "lattice/jit/ir/builder.hpp"
 #include "lattice/jit/testing_arrays_test.hpp"
 
@@ -43,6 +44,26 @@ TEST(Kernel, FusesArithmeticOfArraysAndScalars) {
     EXPECT_EQ(run(*kernel, {xs.view(), ys.view(), ss.view()}, {out.view()}), 0u);
     for (size_t i = 0; i < out.size(); ++i) EXPECT_EQ(out[i], xs[i] * 3.0 + ys[i]);
   }
+}
+
+TEST(Kernel, MachineCodeCanBeReadOnceThereIsSome) {
+  if (chosen_isa() == Isa::Interpreter) GTEST_SKIP();
+  Builder b;
+  NodeId x = b.param(Type::F64, 1);
+  CompileOptions options;
+  options.machine_code_threshold = 0;
+  auto kernel =
+      Kernel::compile(b.finish({b.unary(Op::Sqrt, x), b.like(b.constant(int64_t{7}), x)}), options);
+  EXPECT_EQ(kernel->assembly(), "");
+  Array<double> xs({40}, random_doubles(40, 1));
+  Array<double> roots({40});
+  Array<int64_t> sevens({40});
+  run(*kernel, {xs.view()}, {roots.view(), sevens.view()});
+  // An output that is one value for all lanes is no reason for the interpreter.
+  EXPECT_EQ(kernel->tier(), Tier::Machine);
+  for (size_t i = 0; i < 40; ++i) EXPECT_EQ(sevens[i], 7);
+  EXPECT_NE(kernel->assembly().find("vsqrtpd"), std::string::npos);
+  EXPECT_NE(kernel->explain().find("machine code"), std::string::npos);
 }
 
 TEST(Kernel, BroadcastsAndInfersShapes) {

@@ -20,7 +20,7 @@ import { readFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { deserialize, serialize } from "node:v8";
 import * as Y from "yjs";
-import { OPERATIONS, Replica, withoutMarkers } from "./peers.mjs";
+import { OPERATIONS, Replica, sorted, withoutMarkers } from "./peers.mjs";
 
 const flags = process.argv.slice(2);
 function option(name, fallback) {
@@ -209,7 +209,48 @@ class Remote {
   }
 }
 
-const counted = { updates: 0, operations: 0, disagreements: 0, wasm: 0 };
+const counted = { updates: 0, operations: 0, disagreements: 0, wasmEmptyDeletes: 0, wasm: new Map() };
+
+// What a Yjs document makes of ywasm's state.
+async function readWasm(process) {
+  const copy = new Replica(Y, 999, { events: false });
+  try {
+    copy.apply(await process.ask("encode", 1), 1);
+  } catch {
+    return null; // what ywasm wrote is not always what Yjs can read
+  }
+  return copy.state();
+}
+
+// ywasm loses updates that came too early (its state vector stays behind, and sending everything
+// again does not help), and writes structs with gaps that Yjs cannot read. Such replicas are counted
+// by kind; a new ywasm document must read what we wrote.
+const withoutKeyOrder = (json) => JSON.stringify(sorted(JSON.parse(json))); // ywasm shuffles keys
+async function judgeWasm(process, expected, replica) {
+  const equals = (state) =>
+    state !== null &&
+    withoutKeyOrder(state.json) === withoutKeyOrder(expected.json) &&
+    state.stateVector === expected.stateVector;
+  const found = await readWasm(process);
+  if (equals(found)) return;
+  const bytes = await replica.encode(1);
+  await process.ask("apply", bytes, 1);
+  const kind =
+    found === null
+      ? "Yjs cannot read its state"
+      : equals(await readWasm(process))
+        ? "it had to be sent our state again"
+        : found.stateVector !== expected.stateVector
+          ? "it stays behind although it was sent everything twice"
+          : "its content differs";
+  counted.wasm.set(kind, (counted.wasm.get(kind) ?? 0) + 1);
+  await process.ask("create", 299);
+  await process.ask("apply", bytes, 1);
+  const read = await readWasm(process);
+  if (!equals(read)) {
+    throw new Difference(`a new ywasm document reads our state differently\n  lattice ${expected.json}\n  ywasm   ${read?.json}`);
+  }
+}
 
 async function play({ seed, astral, steps }) {
   const replicas = [];
@@ -226,7 +267,16 @@ async function play({ seed, astral, steps }) {
       inboxes.forEach((inbox, to) => to !== from && inbox.push(update));
     }
   };
-  const encoded = (update, version) => (version === 2 ? Y.convertUpdateFormatV1ToV2(update) : update);
+  const encoded = (update, version) => {
+    if (version === 2) {
+      try {
+        return [Y.convertUpdateFormatV1ToV2(update), 2];
+      } catch {
+        ++counted.wasmEmptyDeletes; // ywasm writes deletions of no length, which v2 cannot say
+      }
+    }
+    return [update, 1];
+  };
   for (const [number, step] of steps.entries()) {
     const replica = replicas[step.at];
     if (replica === undefined) continue;
@@ -239,7 +289,7 @@ async function play({ seed, astral, steps }) {
         if (inbox.length === 0 || away.has(step.at)) continue;
         const index = step.which % inbox.length;
         const update = step.again ? inbox[index] : inbox.splice(index, 1)[0];
-        spread(step.at, await replica.apply(encoded(update, step.version), step.version));
+        spread(step.at, await replica.apply(...encoded(update, step.version)));
       } else if (step.kind === "cut") away.add(step.at);
       else if (step.kind === "heal") away.delete(step.at);
       else if (step.kind === "sync" && replica instanceof Pair && step.from !== step.at) {
@@ -260,7 +310,7 @@ async function play({ seed, astral, steps }) {
         const [update] = inbox.splice(next() % inbox.length, 1);
         const version = 1 + (next() % 2);
         try {
-          spread(to, await replicas[to].apply(encoded(update, version), version));
+          spread(to, await replicas[to].apply(...encoded(update, version)));
         } catch (error) {
           error.message = `last deliveries, at ${to}: ${error.message}`;
           throw error;
@@ -275,15 +325,7 @@ async function play({ seed, astral, steps }) {
   }
   if (PEERS.length > 0) {
     states.push(await processes[0].ask("state"));
-    const copy = new Replica(Y, 999, { events: false });
-    const state = await processes[1].ask("encode", 1);
-    try {
-      copy.apply(state, 1);
-    } catch {
-      // What ywasm wrote is not always what Yjs can read.
-    }
-    const { json, stateVector } = copy.state();
-    if (json !== states[0].json || stateVector !== states[0].stateVector) ++counted.wasm;
+    await judgeWasm(processes[1], states[0], replicas[0]);
   }
   // Ours equal their twins here, so a disagreement is one of Yjs's.
   if (states.some((state) => JSON.stringify(state) !== JSON.stringify(states[0]))) ++counted.disagreements;
@@ -346,7 +388,9 @@ else {
 for (const { child } of processes) child.stdin.end();
 console.log(
   `from seed ${firstSeed}: ${counted.operations} operations, ${counted.updates} updates; ` +
-    `in ${counted.disagreements} runs Yjs's replicas disagree, in ${counted.wasm} ywasm's state differs`,
+    `in ${counted.disagreements} runs Yjs's replicas disagree`,
 );
+for (const [kind, count] of counted.wasm) console.log(`ywasm's state differs in ${count} runs: ${kind}`);
+if (counted.wasmEmptyDeletes > 0) console.log(`ywasm wrote ${counted.wasmEmptyDeletes} deletions of no length`);
 console.log(`${passed} passed, ${failed} failed`);
 process.exitCode = failed === 0 ? 0 : 1;

@@ -55,10 +55,19 @@ export const OPERATIONS = {
     const index = a % (text.length + 1);
     if (b % 2 === 0) text.insertEmbed(index, { image: "x.png" }, c % 2 === 0 ? pick(MARKS, c) : undefined);
     else {
-      const made = new Y.Map();
-      text.insertEmbed(index, made);
-      made.set("k", pick(words, c));
+      const made = c % 3 === 0 ? new Y.Map() : c % 3 === 1 ? new Y.Map([["k", b % 9]]) : Y.Array.from([b % 9]);
+      text.insertEmbed(index, made, b % 3 === 0 ? pick(MARKS, c) : undefined);
+      if (made instanceof Y.Map) made.set("k", pick(words, c));
     }
+  },
+  textDeltaEmbed(Y, { text }, a, b, c) {
+    const index = a % (text.length + 1);
+    const made = b % 2 === 0 ? new Y.Map([["n", b % 9]]) : new Y.Text(pick(words, b));
+    text.applyDelta([
+      ...(index > 0 ? [{ retain: index }] : []),
+      { insert: made, attributes: pick(MARKS, c) },
+      { insert: pick(words, b), ...(c % 2 === 0 ? { attributes: pick(MARKS, b) } : {}) },
+    ]);
   },
   textDelta(Y, { text }, a, b, c, d) {
     const index = a % (text.length + 1);
@@ -246,7 +255,8 @@ export class Replica {
     };
   }
 }
-function sorted(value) {
+// With the keys of all objects in order.
+export function sorted(value) {
   if (Array.isArray(value)) return value.map(sorted);
   if (value === null || typeof value !== "object" || value instanceof Uint8Array) return value;
   return Object.fromEntries(

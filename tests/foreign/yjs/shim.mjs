@@ -606,13 +606,8 @@ export class YText extends AbstractType {
   insertEmbed(index, embed, attributes) {
     this._soon(() => {
       if (embed instanceof AbstractType) {
-        this.doc.transact(() =>
-          arrive(
-            embed,
-            this.doc,
-            native.textEmbedType(this._h, index, embed._kind, embed._name, attributes),
-          ),
-        );
+        const fill = (made) => arrive(embed, this.doc, made);
+        native.textEmbedType(this._h, index, embed._kind, embed._name, attributes, fill);
       } else native.textEmbed(this._h, index, checked(embed), attributes);
     });
   }
@@ -624,22 +619,13 @@ export class YText extends AbstractType {
   }
   applyDelta(delta, { sanitize = true } = {}) {
     this._soon(() => {
-      const at = delta.findIndex((op) => op.insert instanceof AbstractType);
-      if (at < 0) {
-        native.textApplyDelta(this._h, delta, sanitize);
-        return;
-      }
-      // The engine's deltas hold plain values: a new type is embedded between two of them.
-      const end = delta
-        .slice(0, at)
-        .reduce((sum, op) => sum + (op.retain ?? (typeof op.insert === "string" ? op.insert.length : op.insert ? 1 : 0)), 0);
-      this.doc.transact(() => {
-        if (at > 0) native.textApplyDelta(this._h, delta.slice(0, at), true);
-        this.insertEmbed(end, delta[at].insert, delta[at].attributes ?? {});
-        if (at + 1 < delta.length) {
-          this.applyDelta([{ retain: end + 1 }, ...delta.slice(at + 1)], { sanitize });
-        }
-      });
+      const types = delta.map(({ insert }) =>
+        insert instanceof AbstractType
+          ? [insert._kind, insert._name, (made) => arrive(insert, this.doc, made)]
+          : null,
+      );
+      const plain = delta.map((op, i) => (types[i] === null ? op : { ...op, insert: null }));
+      native.textApplyDelta(this._h, plain, sanitize, types);
     });
   }
   toDelta(snapshot, previous, computeYChange) {

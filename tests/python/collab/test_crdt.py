@@ -135,6 +135,18 @@ def test_text_is_edited_sliced_and_formatted() -> None:
     assert text.diff()[0] == ({"image": "a.png"}, None)
 
 
+def test_an_embedded_type_takes_attributes_and_its_content() -> None:
+    doc = Doc({"t": Text("ab")})
+    text = doc["t"]
+    text.insert_embed(1, Map({"k": 1}), {"bold": True})
+    (before, _), (embedded, attributes), (behind, _) = text.diff()
+    assert (before, behind) == ("a", "b")
+    assert embedded.to_py() == {"k": 1}
+    assert attributes == {"bold": True}
+    with pytest.raises(lt.LatticeError, match="part of a document already"):
+        text.insert_embed(0, embedded)
+
+
 def test_positions_count_utf16_code_units() -> None:
     doc = Doc({"t": Text("a😀b")})
     text = doc["t"]

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import linecache
 import random
+import re
 import warnings
 from collections.abc import Callable
 from typing import Any
@@ -23,6 +24,82 @@ LENGTHS = [0, 1, 2, 3, 7, 8, 9, 15, 16, 17, 31, 33, 64, 100, 127, 1000, 1023, 10
 LONG = [8191, 8192, 8193, 20000]
 
 _count = 0
+
+
+class Settled:
+    """NumPy, with one answer where NumPy's own depends on the place in the array or in memory.
+
+    Which of two equal zeros of unlike signs `fmin`, `fmax` and the reductions `min`, `max` give
+    differs between NumPy's vector loops and their remainders, which of two `clip` gives differs
+    with strides of zero, and so does what a float cast to uint32 that it cannot hold becomes. Here
+    it is always the second operand (the last element; the bound that is an array), and what
+    conversion of one element at a time by way of int32 gives. All else is NumPy.
+    """
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(np, name)
+
+    @staticmethod
+    def fmin(x: Any, y: Any) -> Any:
+        return second_of_zeros(np.fmin(x, y), x, y)
+
+    @staticmethod
+    def fmax(x: Any, y: Any) -> Any:
+        return second_of_zeros(np.fmax(x, y), x, y)
+
+    @staticmethod
+    def min(x: Any) -> Any:
+        return last_of_zeros(np.min(x), x)
+
+    @staticmethod
+    def max(x: Any) -> Any:
+        return last_of_zeros(np.max(x), x)
+
+    @staticmethod
+    def clip(x: Any, low: Any, high: Any) -> Any:
+        shape = np.broadcast_shapes(np.shape(x), np.shape(low), np.shape(high))
+        low, high = (
+            np.broadcast_to(bound, shape).copy() if np.ndim(bound) else bound
+            for bound in (low, high)
+        )
+        return np.clip(x, low, high)
+
+
+def second_of_zeros(result: Any, x: Any, y: Any) -> Any:
+    if result.dtype.kind != "f":
+        return result
+    x, y = np.asarray(x), np.asarray(y)
+    tied = np.broadcast_to((x == 0) & (y == 0), result.shape)
+    return np.where(tied, y.astype(result.dtype), result)[()]
+
+
+def last_of_zeros(result: Any, x: Any) -> Any:
+    if np.asarray(result).dtype.kind != "f" or result != 0:
+        return result
+    elements = np.ravel(x)
+    return elements[np.flatnonzero(elements == 0)[-1]]
+
+
+def cast(x: Any, dtype: Any) -> Any:
+    """x.astype(dtype), settled."""
+    result = x.astype(dtype)
+    if result.dtype == np.uint32 and x.dtype.kind == "f":
+        upper = x >= 2.0**31
+        lower = np.where(upper, x - x.dtype.type(2.0**31), x)
+        held = (lower > -(2.0**31) - 1) & (lower < 2.0**31)
+        signed = np.where(held, lower, -(2.0**31)).astype(np.int64)
+        flip = np.where(upper, 2**31, 0)
+        result = ((signed & 0xFFFFFFFF) ^ flip).astype(np.uint32)
+    return result
+
+
+def settled(text: str, name: str = "f") -> Callable[..., Any]:
+    """The function of a text, on Settled instead of NumPy."""
+    text = re.sub(r"\((\w+)\)\.astype\((np\.\w+)\)", r"cast(\1, \2)", text)
+    scope: dict[str, Any] = {"np": Settled(), "math": __import__("math"), "cast": cast}
+    exec(text, scope)
+    function: Callable[..., Any] = scope[name]
+    return function
 
 
 def define(text: str, name: str = "f") -> Callable[..., Any]:

@@ -113,13 +113,27 @@ class Type {
   uint32_t index_ = 0;
 };
 
-// One entry of a delta. `values` is set for list inserts and embeds, `text` for text inserts.
+// What an insert can create; the new type is returned and filled afterwards, in the same
+// transaction. `name` is the node name of an XmlElement or the hook name of an XmlHook.
+struct NewType {
+  TypeKind kind = TypeKind::Map;
+  std::string name;
+};
+
+// Fills a type that is being embedded in a text, before the marks that end its attributes are made:
+// the order in which Yjs writes both.
+using FillType = std::function<void(const Type& made)>;
+
+// One entry of a delta. `values` is set for list inserts and embeds, `text` for text inserts; to
+// embed a new type in a text, `new_type` and `fill` say which and with what.
 struct DeltaOp {
   enum class Action : uint8_t { Insert, Retain, Delete };
   Action action = Action::Retain;
   uint32_t count = 0;  // units retained or deleted
   std::string text;
   std::vector<Value> values;
+  std::optional<NewType> new_type = std::nullopt;
+  FillType fill = nullptr;
   Attributes attributes;
 };
 
@@ -140,13 +154,6 @@ class Value {
 
  private:
   std::variant<Any, Type, std::shared_ptr<Doc>> held_;
-};
-
-// What an insert can create; the new type is returned and filled afterwards, in the same
-// transaction. `name` is the node name of an XmlElement or the hook name of an XmlHook.
-struct NewType {
-  TypeKind kind = TypeKind::Map;
-  std::string name;
 };
 
 class Array : public Type {
@@ -191,8 +198,8 @@ class Text : public Type {
   void insert(uint32_t index, std::string_view text) const;
   void insert(uint32_t index, std::string_view text, const Attributes& attributes) const;
   void insert_embed(uint32_t index, Any embed, const Attributes* attributes = nullptr) const;
-  Type insert_embed(uint32_t index, const NewType& type,
-                    const Attributes* attributes = nullptr) const;
+  Type insert_embed(uint32_t index, const NewType& type, const Attributes* attributes = nullptr,
+                    const FillType& fill = nullptr) const;
   void erase(uint32_t index, uint32_t count) const;
   void format(uint32_t index, uint32_t count, const Attributes& attributes) const;
   // `sanitize` = false drops the newline that ends a Quill document.

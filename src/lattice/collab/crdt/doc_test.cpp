@@ -216,5 +216,53 @@ TEST(Doc, RandomEditsConvergeInAnyOrder) {
   }
 }
 
+Bytes bytes_of(std::string_view hex) {
+  Bytes bytes;
+  for (size_t i = 0; i + 1 < hex.size(); i += 2) {
+    bytes.push_back(static_cast<uint8_t>(std::stoi(std::string(hex.substr(i, 2)), nullptr, 16)));
+  }
+  return bytes;
+}
+
+// The bytes are npm yjs's.
+TEST(Doc, AnEmbeddedTypeIsFilledBeforeTheMarksBehindItAreMade) {
+  const Bytes expected = bytes_of(
+      "010a01000601017404626f6c6404747275658401000161840101016286010204626f6c64046e756c6cc601010102"
+      "066974616c69630474727565c60104010204626f6c64046e756c6cc7010501020128000106016b017d01c6010601"
+      "02066974616c6963046e756c6cc60108010204626f6c64047472756500");
+  const Attributes italic{{"italic", true}};
+  auto fill = [](const Type& made) { Map(made.document(), made.index()).set("k", 1); };
+  Doc doc = make(1);
+  doc.text("t").insert(0, "ab", {{"bold", true}});
+  Type made;
+  doc.transact(
+      [&] { made = doc.text("t").insert_embed(1, NewType{TypeKind::Map, ""}, &italic, fill); });
+  EXPECT_EQ(json(made.to_json()), R"({"k":1})");
+  EXPECT_EQ(doc.encode_state_as_update(), expected);
+
+  Doc by_delta = make(1);
+  by_delta.text("t").insert(0, "ab", {{"bold", true}});
+  DeltaOp keep;
+  keep.count = 1;
+  DeltaOp embed;
+  embed.action = DeltaOp::Action::Insert;
+  embed.new_type = NewType{TypeKind::Map, ""};
+  embed.fill = fill;
+  embed.attributes = italic;
+  const DeltaOp delta[] = {keep, embed};
+  by_delta.text("t").apply_delta(delta);
+  EXPECT_EQ(by_delta.encode_state_as_update(), expected);
+}
+
+// A struct that came before cuts the runs where its neighbours are, as in Yjs, whose pair is then
+// cut for good. The bytes are npm yjs's.
+TEST(Doc, AStructThatIsKnownStillCutsTheRunBesideIt) {
+  Doc doc = make(4, false);
+  ASSERT_TRUE(doc.apply_update(bytes_of("010101000401017404f09f91be00")).ok());
+  doc.text("t").erase(0, 2);
+  ASSERT_TRUE(doc.apply_update(bytes_of("010201000401017403efbfbd810100010101010101")).ok());
+  EXPECT_EQ(doc.encode_state_as_update(), bytes_of("010101000401017406efbfbdefbfbd0101010002"));
+}
+
 }  // namespace
 }  // namespace lattice::crdt

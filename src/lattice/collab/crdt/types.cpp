@@ -257,14 +257,13 @@ void Text::insert_embed(uint32_t index, Any embed, const Attributes* attributes)
       index_, position, Content::Embed, document_->values.add({std::move(embed)}),
       attributes == nullptr ? internal::AttributeMap{} : document_->to_map(*attributes));
 }
-Type Text::insert_embed(uint32_t index, const NewType& type, const Attributes* attributes) const {
+Type Text::insert_embed(uint32_t index, const NewType& type, const Attributes* attributes,
+                        const FillType& fill) const {
   Edit edit(*this);
   auto position = document_->text_position(index_, index);
-  const uint32_t made = document_->new_type(type.kind, type.name);
-  document_->text_insert_item(
-      index_, position, Content::Type, made,
-      attributes == nullptr ? internal::AttributeMap{} : document_->to_map(*attributes));
-  return document_->handle(made);
+  return document_->text_insert_type(
+      index_, position, type,
+      attributes == nullptr ? internal::AttributeMap{} : document_->to_map(*attributes), fill);
 }
 void Text::erase(uint32_t index, uint32_t count) const {
   Edit edit(*this);
@@ -286,6 +285,11 @@ void Text::apply_delta(std::span<const DeltaOp> delta, bool sanitize) const {
     switch (op.action) {
       case DeltaOp::Action::Insert: {
         internal::AttributeMap attributes = document_->to_map(op.attributes);
+        if (op.new_type) {
+          document_->text_insert_type(index_, position, *op.new_type, std::move(attributes),
+                                      op.fill);
+          break;
+        }
         if (!op.values.empty()) {
           const Value& value = op.values[0];
           if (value.is_any()) {
@@ -294,10 +298,9 @@ void Text::apply_delta(std::span<const DeltaOp> delta, bool sanitize) const {
                                         std::move(attributes));
           } else if (value.is_type()) {
             const TypeData& source = data(value.type());
-            document_->text_insert_item(
-                index_, position, Content::Type,
-                document_->new_type(source.kind, document_->strings[source.name]),
-                std::move(attributes));
+            document_->text_insert_type(index_, position,
+                                        {source.kind, document_->strings[source.name]},
+                                        std::move(attributes), nullptr);
           }
           break;
         }

@@ -72,15 +72,16 @@ struct UndoManager::State : std::enable_shared_from_this<UndoManager::State> {
     }
   }
   // The structs of a set, cut at the ends of its ranges. Cuts belong to `transaction`.
-  std::vector<Ref> structs_of(const DeleteSet& set, TransactionState& transaction) {
+  std::vector<Ref> structs_of(const DeleteSet& set, const std::vector<ClientId>& order,
+                              TransactionState& transaction) {
     Document& d = *document;
     TransactionState* const open = std::exchange(d.current, &transaction);
     std::vector<Ref> refs;
-    for (const IdRange& range : set.ranges()) {
+    auto add = [&](const IdRange& range) {
       const uint32_t index = d.find_client(range.client);
-      if (index == internal::kNoClient) continue;
+      if (index == internal::kNoClient) return;
       internal::ClientRuns& client = d.clients[index];
-      if (range.clock >= client.state) continue;
+      if (range.clock >= client.state) return;
       const uint32_t end = std::min(range.end(), client.state);
       d.clean_start({index, range.clock});
       if (end < client.state) d.clean_start({index, end});
@@ -92,6 +93,9 @@ struct UndoManager::State : std::enable_shared_from_this<UndoManager::State> {
         if (client.runs.is_last(p)) break;
         p = client.runs.next(p);
       }
+    };
+    for (const ClientId client : order) {
+      for (const IdRange& range : set.of_client(client)) add(range);
     }
     d.current = open;
     return refs;
@@ -107,6 +111,18 @@ struct UndoManager::State : std::enable_shared_from_this<UndoManager::State> {
                        [&](const StackItem& item) { return item.deletions.contains(id); });
   }
 };
+
+namespace {
+
+// Those of `more` that `order` lacks go behind it.
+void merge_order(std::vector<ClientId>& order, const std::vector<ClientId>& more) {
+  const std::unordered_set<ClientId> known(order.begin(), order.end());
+  for (const ClientId client : more) {
+    if (!known.contains(client)) order.push_back(client);
+  }
+}
+
+}  // namespace
 
 void UndoManager::State::captured(Transaction& transaction) {
   Document& d = *document;
@@ -124,29 +140,47 @@ void UndoManager::State::captured(Transaction& transaction) {
   } else if (!redoing) {
     clear(false, true);
   }
-  DeleteSet insertions;
+  StackItem item;
   for (const auto& touched : t.touched) {
     if (touched.after > touched.before) {
-      insertions.append(
-          {d.clients[touched.client].id, touched.before, touched.after - touched.before});
+      const ClientId client = d.clients[touched.client].id;
+      item.insertions.append({client, touched.before, touched.after - touched.before});
+      item.inserted_by.push_back(client);
     }
   }
-  insertions.normalize();
-  const DeleteSet deletions = transaction.delete_set();
+  item.insertions.normalize();
+  if (item.inserted_by.size() > 1) {
+    // In the store's order.
+    item.inserted_by.clear();
+    for (const uint32_t client : d.store_order) {
+      const ClientId id = d.clients[client].id;
+      if (!item.insertions.of_client(id).empty()) item.inserted_by.push_back(id);
+    }
+  }
+  item.deletions = transaction.delete_set();
+  for (const auto& of : t.delete_clients) item.deleted_by.push_back(d.clients[of.client].id);
+  if (item.deleted_by.empty() && !item.deletions.is_empty()) {
+    item.deleted_by.push_back(item.deletions.ranges()[0].client);
+  }
+  const DeleteSet deletions = item.deletions;
+  const std::vector<ClientId> deleted_by = item.deleted_by;
   const int64_t at = now();
   bool added = false;
   if (last_change && at - *last_change < options.capture_timeout_ms && !stack.empty() && !undoing &&
       !redoing) {
-    stack.back().deletions.append(deletions);
-    stack.back().deletions.normalize();
-    stack.back().insertions.append(insertions);
-    stack.back().insertions.normalize();
+    StackItem& into = stack.back();
+    merge_order(into.deleted_by, item.deleted_by);
+    into.deletions.append(item.deletions);
+    into.deletions.normalize();
+    merge_order(into.inserted_by, item.inserted_by);
+    into.insertions.append(item.insertions);
+    into.insertions.normalize();
   } else {
-    stack.push_back({std::move(insertions), deletions, {}});
+    stack.push_back(std::move(item));
     added = true;
   }
   if (!undoing && !redoing) last_change = at;
-  for (Ref ref : structs_of(deletions, t)) {
+  for (Ref ref : structs_of(deletions, deleted_by, t)) {
     if (d.items[ref].kind != Content::Gc && in_scope(d.items[ref])) keep(ref, true);
   }
   changed_types.clear();
@@ -168,7 +202,7 @@ void UndoManager::State::captured(Transaction& transaction) {
 }
 
 void UndoManager::State::release(const StackItem& item) {
-  for (Ref ref : structs_of(item.deletions, *document->current)) {
+  for (Ref ref : structs_of(item.deletions, item.deleted_by, *document->current)) {
     if (document->items[ref].kind != Content::Gc && in_scope(document->items[ref])) {
       keep(ref, false);
     }
@@ -284,7 +318,7 @@ bool UndoManager::State::pop(bool undo) {
           stack.pop_back();
           bool performed = false;
           std::vector<Ref> to_delete;
-          for (Ref ref : structs_of(item.insertions, *d.current)) {
+          for (Ref ref : structs_of(item.insertions, item.inserted_by, *d.current)) {
             if (d.items[ref].kind == Content::Gc) continue;
             if (d.items[ref].flags & Item::kHasRedone) {
               auto [followed, offset] = d.follow_redone(d.items[ref].id(), true);
@@ -298,7 +332,7 @@ bool UndoManager::State::pop(bool undo) {
           }
           std::vector<Ref> to_redo;
           std::unordered_set<Ref> redo_items;
-          for (Ref ref : structs_of(item.deletions, *d.current)) {
+          for (Ref ref : structs_of(item.deletions, item.deleted_by, *d.current)) {
             const Item& struct_ = d.items[ref];
             // What was made and deleted within the item never comes back.
             if (struct_.kind != Content::Gc && in_scope(struct_) &&

@@ -19,6 +19,9 @@ namespace lattice::crdt {
 struct StackItem {
   DeleteSet insertions;
   DeleteSet deletions;
+  // The clients of both sets in the order in which they came in: undo goes through them so, and
+  // what it brings back first gets the lower clocks.
+  std::vector<ClientId> inserted_by, deleted_by;
   std::any meta;  // the application's: a cursor to restore, say
 };
 

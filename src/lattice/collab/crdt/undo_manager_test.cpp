@@ -94,5 +94,34 @@ TEST_F(Undo, ADeletedTypeComesBackWithWhatWasInIt) {
   EXPECT_EQ(to_json(map.to_json()).value(), R"({"n":{"x":1}})");
 }
 
+// As Yjs's Map of deletions has it: in the order in which clients were first deleted from.
+TEST_F(Undo, WhatWasDeletedFirstComesBackFirst) {
+  for (const uint64_t client : {3, 2}) {
+    DocOptions made;
+    made.client_id = client;
+    Doc peer(made);
+    peer.array("a").insert(0, std::vector<Any>{Any(client == 3 ? "x" : "y")});
+    ASSERT_TRUE(
+        doc.apply_update(peer.encode_state_as_update(), Encoding::V1, Origin(std::string("peer")))
+            .ok());
+  }
+  const Array array = doc.array("a");
+  const Type scope[] = {array};
+  UndoManager undo(doc, scope, options());
+  doc.transact([&] {
+    array.erase(0, 1);
+    array.erase(0, 1);
+  });
+  Bytes update;
+  doc.on_update([&](std::span<const uint8_t> bytes, Transaction&) {
+    update.assign(bytes.begin(), bytes.end());
+  });
+  EXPECT_TRUE(undo.undo());
+  EXPECT_EQ(to_json(array.to_json()), R"(["y","x"])");
+  // What npm yjs emits.
+  EXPECT_EQ(update, (Bytes{0x01, 0x02, 0x01, 0x00, 0x48, 0x02, 0x00, 0x01, 0x77, 0x01, 0x79,
+                           0xc8, 0x02, 0x00, 0x03, 0x00, 0x01, 0x77, 0x01, 0x78, 0x00}));
+}
+
 }  // namespace
 }  // namespace lattice::crdt

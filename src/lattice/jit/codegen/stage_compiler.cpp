@@ -9,18 +9,32 @@
 namespace lattice::jit {
 namespace {
 
+#ifdef LATTICE_JIT_X86
+std::vector<std::byte> generate(const Stage& stage, std::span<const StrideClass> strides, Isa isa,
+                                bool is_scalar, asmjit::StringLogger* logger, int& lanes,
+                                std::string& why) {
+  using Effort = internal::X86Stage::Effort;
+  for (const Effort effort : {Effort::Interleaved, Effort::Plain, Effort::Frugal}) {
+    internal::X86Stage x86(stage, strides, isa, is_scalar, effort);
+    std::vector<std::byte> bytes = x86.compile(logger);
+    lanes = x86.lanes();
+    if (!bytes.empty()) return bytes;
+    why = x86.why();
+    if (!x86.lacks_registers()) break;
+    if (logger != nullptr) logger->clear();
+  }
+  return {};
+}
+#endif
+
 // Machine code of a stage, copied into executable memory.
 CodeBlock compile(const Stage& stage, std::span<const StrideClass> strides, Isa isa, bool is_scalar,
                   int& lanes, std::string& why) {
 #ifdef LATTICE_JIT_X86
   if (isa == Isa::Avx512 || isa == Isa::Avx2) {
-    internal::X86Stage x86(stage, strides, isa, is_scalar);
-    const std::vector<std::byte> bytes = x86.compile();
-    if (bytes.empty()) {
-      why = x86.why();
-      return {};
-    }
-    lanes = x86.lanes();
+    const std::vector<std::byte> bytes =
+        generate(stage, strides, isa, is_scalar, nullptr, lanes, why);
+    if (bytes.empty()) return {};
     CodeBlock block = add_code(bytes);
     if (!block) why = "the system grants no executable memory";
     return block;
@@ -37,8 +51,10 @@ std::string assembly(const Stage& stage, std::span<const StrideClass> strides, I
 #ifdef LATTICE_JIT_X86
   if (isa == Isa::Avx512 || isa == Isa::Avx2) {
     asmjit::StringLogger logger;
-    internal::X86Stage x86(stage, strides, isa, is_scalar);
-    const std::vector<std::byte> bytes = x86.compile(&logger);
+    int lanes = 0;
+    std::string why;
+    const std::vector<std::byte> bytes =
+        generate(stage, strides, isa, is_scalar, &logger, lanes, why);
     return bytes.empty() ? "" : std::string(logger.data(), logger.dataSize());
   }
 #else

@@ -74,7 +74,7 @@ class LaneOracle {
           values_[at] = call_.index[n.imm] + (n.imm == 0 ? lane_ : 0);
           break;
         case Op::Lookup:
-          values_[at] = f.tables[n.imm].values[values_[n.a]];
+          values_[at] = f.tables[n.imm].values[values_[n.a] % f.tables[n.imm].values.size()];
           break;
         case Op::Gather:
           gather(at, n);
@@ -432,8 +432,9 @@ TEST(StageCompiler, EveryCastAgreesWithItsDefinition) {
 
 class ProgramMaker {
  public:
-  ProgramMaker(Random& random, int nodes, bool scalars_only)
-      : random_(random), nodes_(nodes), scalars_only_(scalars_only) {}
+  // `loop_first`: whatever else there is, there is a loop.
+  ProgramMaker(Random& random, int nodes, bool scalars_only, bool loop_first = false)
+      : random_(random), nodes_(nodes), scalars_only_(scalars_only), loop_first_(loop_first) {}
 
   Stage make(Layout& layout) {
     const size_t params = 1 + pick(5);
@@ -463,6 +464,7 @@ class ProgramMaker {
       layout.strides.push_back(StrideClass::Contiguous);
     }
     if (!scalars_only_ && pick(3) == 0) values_.push_back(b_.lane_index(static_cast<int>(pick(3))));
+    if (loop_first_) loop_region(0);
     for (int k = 0; k < nodes_; ++k) step(0);
     std::vector<NodeId> outputs;
     const size_t count = 1 + pick(4);
@@ -501,9 +503,13 @@ class ProgramMaker {
     if (choice == 0 && depth < 3) return if_region(depth);
     if (choice == 1 && depth < 2) return loop_region(depth);
     if (choice == 2) {
+      // Of a table of a power of two of entries the low bits of any index choose one.
       ir::Table table{pick(2) == 0 ? Type::F64 : Type::I32, {}};
-      for (int k = 0; k < 16; ++k) table.values.push_back(random_bits(random_, table.type));
-      const NodeId index = b_.binary(Op::And, of(Type::I64), b_.constant(int64_t{15}));
+      const size_t sizes[] = {8, 16, 16, 21, 32};
+      const size_t size = sizes[pick(std::size(sizes))];
+      for (size_t k = 0; k < size; ++k) table.values.push_back(random_bits(random_, table.type));
+      NodeId index = of(Type::I64);
+      if (size == 21) index = b_.binary(Op::And, index, b_.constant(int64_t{15}));
       return values_.push_back(b_.lookup(table, index));
     }
     if (choice == 3 && source_ != kNone && !is_in_loop_) {
@@ -580,7 +586,14 @@ class ProgramMaker {
     if (pick(2) == 0) condition = b_.binary(Op::And, condition, of(Type::Bool));
     b_.exit_unless(condition);
     for (size_t k = pick(10); k-- > 0;) step(depth + 1);
-    std::vector<NodeId> nexts{b_.binary(Op::Add, counter, b_.constant(int32_t{1}))};
+    Node count_up{};
+    count_up.op = Op::Add;
+    count_up.type = Type::I32;
+    count_up.flags = pick(2) == 0 ? ir::kChecked : 0;
+    count_up.a = counter;
+    count_up.b = b_.constant(int32_t{1});
+    count_up.c = count_up.d = kNone;
+    std::vector<NodeId> nexts{b_.emit(count_up)};
     for (const Type type : types) nexts.push_back(of(type));
     values_.resize(kept);
     const NodeId loop = b_.end_loop(nexts);
@@ -591,6 +604,7 @@ class ProgramMaker {
   Random& random_;
   int nodes_;
   bool scalars_only_;
+  bool loop_first_;
   bool is_in_loop_ = false;  // there the builder cannot tell ranks yet, which gathers need
   Builder b_;
   std::vector<NodeId> values_;
@@ -616,6 +630,82 @@ TEST(StageCompiler, RandomProgramsAgreeLaneByLane) {
       layout.n = kLengths[random() % std::size(kLengths)];
       const std::string problem = check(stage, layout, isa, random);
       ASSERT_EQ(problem, "") << name(isa) << ", seed " << seed;
+    }
+  }
+}
+
+TEST(StageCompiler, RandomLoopsAgreeSideBySide) {
+  const int count = programs();
+  int interleaved = 0;
+  for (int seed = 0; seed < count; ++seed) {
+    for (const Isa isa : isas()) {
+      Random random(static_cast<uint64_t>(seed) + 2000000);
+      Layout layout;
+      constexpr int kSizes[] = {0, 2, 5};
+      ProgramMaker maker(random, kSizes[seed % 3], false, true);
+      const Stage stage = maker.make(layout);
+      constexpr int64_t kLengths[] = {1, 5, 8, 15, 16, 17, 23, 24, 31, 32, 33, 63, 64, 65, 131};
+      layout.n = kLengths[random() % std::size(kLengths)];
+      const std::string problem = check(stage, layout, isa, random);
+      ASSERT_EQ(problem, "") << name(isa) << ", seed " << seed;
+      std::string why;
+      const int lanes = compile_stage(stage, layout.strides, isa, why)->lanes;
+      interleaved += lanes > (isa == Isa::Avx512 ? 16 : 8) ? 1 : 0;
+    }
+  }
+  EXPECT_GT(interleaved, count / 4);
+}
+
+// z = z * z + c until |z| leaves 2 or 50 rounds are over: the form that interleaving is for.
+TEST(StageCompiler, EscapeTimesOfSeveralVectorsAtOnce) {
+  Builder b;
+  const NodeId c[] = {b.param(Type::F64, 1), b.param(Type::F64, 1)};
+  const RegionId loop = b.begin_loop({b.constant(int64_t{0}), c[0], c[1]});
+  const NodeId n = b.arg(loop, 0);
+  const NodeId re = b.arg(loop, 1);
+  const NodeId im = b.arg(loop, 2);
+  const NodeId re2 = b.binary(Op::Mul, re, re);
+  const NodeId im2 = b.binary(Op::Mul, im, im);
+  b.exit_unless(b.binary(Op::And, b.compare(Op::Lt, n, b.constant(int64_t{50})),
+                         b.compare(Op::Lt, b.binary(Op::Add, re2, im2), b.constant(4.0))));
+  const NodeId twice = b.binary(Op::Mul, b.binary(Op::Add, re, re), im);
+  const NodeId done = b.end_loop({b.binary(Op::Add, n, b.constant(int64_t{1})),
+                                  b.binary(Op::Add, b.binary(Op::Sub, re2, im2), c[0]),
+                                  b.binary(Op::Add, twice, c[1])});
+  const NodeId outputs[] = {b.result(done, 0), b.result(done, 2)};
+  const Stage stage = stage_of(b, outputs);
+  const std::vector<StrideClass> strides(4, StrideClass::Contiguous);
+  for (const Isa isa : isas()) {
+    std::string why;
+    const auto code = compile_stage(stage, strides, isa, why);
+    ASSERT_TRUE(code) << why;
+    EXPECT_GE(code->lanes, isa == Isa::Avx512 ? 32 : 8);
+    for (int64_t count = 0; count <= 70; ++count) {
+      std::vector<double> x(static_cast<size_t>(count));
+      std::vector<double> y(x.size());
+      for (size_t k = 0; k < x.size(); ++k) {
+        x[k] = -2.0 + 0.037 * static_cast<double>(k);
+        y[k] = -1.0 + 0.029 * static_cast<double>(k);
+      }
+      std::vector<int64_t> rounds(x.size(), -1);
+      std::vector<double> last = y;
+      const void* in[] = {x.data(), last.data()};
+      void* out[] = {rounds.data(), last.data()};  // one output in place
+      const int64_t stride[] = {8, 8};
+      StageCall call{in, stride, nullptr, nullptr, out, stride, nullptr, count, 0};
+      code->fn(&call);
+      for (size_t k = 0; k < x.size(); ++k) {
+        double r = x[k];
+        double i = y[k];
+        int64_t round = 0;
+        for (; round < 50 && r * r + i * i < 4.0; ++round) {
+          const double next = r * r - i * i + x[k];
+          i = (r + r) * i + y[k];
+          r = next;
+        }
+        ASSERT_EQ(rounds[k], round) << name(isa) << " lane " << k << " of " << count;
+        ASSERT_EQ(to_bits(last[k]), to_bits(i)) << name(isa) << " lane " << k << " of " << count;
+      }
     }
   }
 }

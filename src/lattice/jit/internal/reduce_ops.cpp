@@ -130,9 +130,9 @@ struct Axis {
   bool reduced;
 };
 
-// NumPy's order of iteration: by stride, largest outside; negative strides of reduced axes are
-// walked backwards; neighbours that form one run become one axis.
-std::vector<Axis> plan_axes(const StridedArray& from, uint32_t axes, int bytes, const char*& data) {
+// NumPy's order of iteration: by stride, largest outside; neighbours that form one run become one
+// axis. A negative stride is walked in the order of the indices.
+std::vector<Axis> plan_axes(const StridedArray& from, uint32_t axes, int bytes) {
   std::vector<Axis> list;
   int64_t out_stride = bytes;
   for (int k = from.shape.rank; k-- > 0;) {
@@ -141,10 +141,6 @@ std::vector<Axis> plan_axes(const StridedArray& from, uint32_t axes, int bytes, 
     Axis axis{extent, from.stride[k], reduced ? 0 : out_stride, reduced};
     if (!reduced) out_stride *= extent;
     if (extent == 1) continue;
-    if (reduced && axis.stride < 0) {
-      data += axis.stride * (extent - 1);
-      axis.stride = -axis.stride;
-    }
     list.push_back(axis);
   }
   std::reverse(list.begin(), list.end());
@@ -207,7 +203,7 @@ void reduce_typed(const StridedArray& from, uint32_t axes, bool chunked, T* to) 
   if (kept == 0) return;
   std::fill(to, to + kept, identity<op, T>());
   if (from.shape.count() == 0) return;
-  std::vector<Axis> list = plan_axes(from, axes, sizeof(T), data);
+  std::vector<Axis> list = plan_axes(from, axes, sizeof(T));
   const Axis& inner = list.back();
   if constexpr (op == Op::ReduceMin || op == Op::ReduceMax) {
     // The first element of each result stands for the identity that these lack.

@@ -22,19 +22,7 @@ struct StageRunner::Variants {
 };
 
 StageRunner::StageRunner(Stage stage, const CompileOptions& options)
-    : stage_(std::move(stage)), options_(options), variants_(std::make_unique<Variants>()) {
-  for (const StageOperand& operand : stage_.operands) {
-    varies_ = varies_ || operand.kind == OperandKind::Element;
-  }
-  // TODO(perf): machine code for outputs that are one value for all lanes (Like of a scalar).
-  for (ir::NodeId output : stage_.body.outputs()) {
-    const ir::Node& node = stage_.body[output];
-    bool is_uniform =
-        node.op == Op::Const ||
-        (node.op == Op::Param && stage_.operands[node.imm].kind == OperandKind::Scalar);
-    varies_ = varies_ && !is_uniform;
-  }
-}
+    : stage_(std::move(stage)), options_(options), variants_(std::make_unique<Variants>()) {}
 
 StageRunner::~StageRunner() = default;
 
@@ -51,10 +39,33 @@ std::string StageRunner::refusal() const {
   return variants_->refusal;
 }
 
+std::string StageRunner::assembly() const {
+  std::string text;
+#ifdef LATTICE_JIT_HAS_COMPILER
+  constexpr std::string_view kNames[] = {"contiguous", "broadcast", "strided"};
+  std::lock_guard lock(mutex_);
+  if (variants_->scalar != nullptr) {
+    text += "; scalars, " + std::string(name(variants_->scalar->isa)) + "\n";
+    text += scalar_assembly(stage_, variants_->scalar->isa);
+  }
+  for (const Variants::Variant& variant : variants_->list) {
+    if (variant.code == nullptr) continue;
+    text += "; " + std::string(name(variant.code->isa)) + ", " +
+            std::to_string(variant.code->lanes) + " elements an iteration;";
+    for (StrideClass stride : variant.classes) {
+      text += ' ';
+      text += kNames[static_cast<size_t>(stride)];
+    }
+    text += '\n';
+    text += stage_assembly(stage_, variant.classes, variant.code->isa);
+  }
+#endif
+  return text;
+}
+
 StageRunner::Prepared StageRunner::prepare(const StageCall& call, int64_t elements) {
 #ifdef LATTICE_JIT_HAS_COMPILER
-  // A stage that fills an output with one value stays in tier 0.
-  if (!options_.allow_machine_code || !varies_) return {};
+  if (!options_.allow_machine_code) return {};
   int64_t work = elements * static_cast<int64_t>(stage_.body.nodes.size());
   // The first small run stays in the interpreter; a second one shows that there will be more.
   bool is_first = work_.fetch_add(work + 1, std::memory_order_relaxed) == 0;

@@ -49,6 +49,8 @@ class StageRunner {
   Tier tier() const noexcept { return tier_.load(std::memory_order_relaxed); }
   // Why machine code was refused; empty when it was not.
   std::string refusal() const;
+  // The machine code of each variant as text, made anew; empty without any.
+  std::string assembly() const;
 
  private:
   struct Variants;
@@ -57,7 +59,6 @@ class StageRunner {
 
   const Stage stage_;
   const CompileOptions options_;
-  bool varies_ = false;  // an operand, and every output, differs from lane to lane
   mutable std::mutex mutex_;
   mutable std::unique_ptr<Interpreter> interpreter_;
   mutable std::atomic<const Interpreter*> ready_{nullptr};

@@ -146,7 +146,7 @@ enum TypeClass : uint8_t {
   /* Memory. */                                                                                    \
   X(Gather, "gather", Memory, 2, kAny)   /* a[b], a[b, c], a[b, c, d]; imm = BoundsMode */         \
   X(Scatter, "scatter", Memory, 3, kAny) /* copy of a with [b] combined with c; imm = mode */      \
-  X(Lookup, "lookup", Memory, 1, kI)     /* Function::tables[imm][a], index in range */            \
+  X(Lookup, "lookup", Memory, 1, kI)     /* tables[imm][a], a mod size if size is 2^n */           \
   /* Structure: see function.hpp. */                                                               \
   X(Loop, "loop", Structure, 0, kAny)                                                              \
   X(If, "if", Structure, 1, kB)                                                                    \

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: MIT
 #include "lattice/jit/passes/expand_math.hpp"
 
-#include "lattice/jit/passes/internal/vector_math.hpp"
+#include "lattice/jit/passes/internal/vector_exp.hpp"
+#include "lattice/jit/passes/internal/vector_log.hpp"
+#include "lattice/jit/passes/internal/vector_trig.hpp"
 #include "lattice/jit/passes/rewrite.hpp"
 
 namespace lattice::jit::passes {
@@ -105,6 +107,14 @@ math::Angle<Double> rarely(Mask mask, math::Angle<Double> otherwise, Compute com
   b.begin_else({rare.hi.id, rare.lo.id, rare.q.id});
   const NodeId node = b.end_if({otherwise.hi.id, otherwise.lo.id, otherwise.q.id});
   return {{{&b, b.result(node, 0)}}, {{&b, b.result(node, 1)}}, {{&b, b.result(node, 2)}}};
+}
+
+template <class Compute>
+Double rarely(Mask mask, Double otherwise, Compute compute) {
+  Builder& b = *mask.b;
+  b.begin_if(mask.id);
+  b.begin_else({compute().id});
+  return {{&b, b.result(b.end_if({otherwise.id}), 0)}};
 }
 
 // --- float remainders ----------------------------------------------------------------------------

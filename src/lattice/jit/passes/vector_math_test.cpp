@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: MIT
 // The library functions against MPFR: errors in ULP on random arguments of every exponent and on
 // hard ones, special values, and f32 through f64.
-#include "lattice/jit/passes/internal/vector_math.hpp"
+#include "lattice/jit/passes/internal/vector_exp.hpp"
+#include "lattice/jit/passes/internal/vector_log.hpp"
+#include "lattice/jit/passes/internal/vector_trig.hpp"
 
 #include <gtest/gtest.h>
 #include <mpfr.h>
@@ -79,10 +81,15 @@ Digit shift_right_signed(Digit x, int n) {
 Real signed_value(Digit x) { return {static_cast<double>(static_cast<int64_t>(x.v))}; }
 template <size_t N>
 Digit lookup(const std::array<uint64_t, N>& table, Digit index) {
-  return {table.at(index.v)};
+  return {table.at(std::has_single_bit(N) ? index.v % N : index.v)};
 }
 template <class Compute>
 math::Angle<Real> rarely(bool mask, math::Angle<Real> otherwise, Compute compute) {
+  return mask ? compute() : otherwise;
+}
+
+template <class Compute>
+Real rarely(bool mask, Real otherwise, Compute compute) {
   return mask ? compute() : otherwise;
 }
 

@@ -26,14 +26,20 @@ napi_value text_embed(const Call& call) {
                              is_nullish(call[3]) ? nullptr : &attributes);
   return undefined();
 }
+// JavaScript fills a type that was just embedded: fill([index, handle]).
+crdt::FillType filler(const JsValue& fill) {
+  return [fill](const crdt::Type& made) {
+    const napi_value pair[] = {number(made.index()), wrap(crdt::Type(made))};
+    addon::call(fill, {array(pair)});
+  };
+}
 napi_value text_embed_type(const Call& call) {
   const crdt::Attributes attributes = to_attributes(call[4]);
   const crdt::NewType type{static_cast<crdt::TypeKind>(to_uint(call[2])),
                            is_nullish(call[3]) ? "" : to_text(call[3])};
-  const crdt::Type made = text_of(call).insert_embed(to_uint(call[1]), type,
-                                                     is_nullish(call[4]) ? nullptr : &attributes);
-  const napi_value pair[] = {number(made.index()), wrap(crdt::Type(made))};
-  return array(pair);
+  text_of(call).insert_embed(to_uint(call[1]), type, is_nullish(call[4]) ? nullptr : &attributes,
+                             filler(JsValue(call[5])));
+  return undefined();
 }
 napi_value text_delete(const Call& call) {
   text_of(call).erase(to_uint(call[1]), to_uint(call[2]));
@@ -44,7 +50,17 @@ napi_value text_format(const Call& call) {
   return undefined();
 }
 napi_value text_apply_delta(const Call& call) {
-  text_of(call).apply_delta(to_delta(call[1]), to_bool(call[2]));
+  // A new type comes as [kind, name, fill] beside the delta, for the entry of the same place.
+  std::vector<crdt::DeltaOp> delta = to_delta(call[1]);
+  for (uint32_t i = 0; i < delta.size() && !is_nullish(call[3]); ++i) {
+    const napi_value made = element(call[3], i);
+    if (is_nullish(made)) continue;
+    const napi_value name = element(made, 1);
+    delta[i].new_type = crdt::NewType{static_cast<crdt::TypeKind>(to_uint(element(made, 0))),
+                                      is_nullish(name) ? "" : to_text(name)};
+    delta[i].fill = filler(JsValue(element(made, 2)));
+  }
+  text_of(call).apply_delta(delta, to_bool(call[2]));
   return undefined();
 }
 napi_value text_to_delta(const Call& call) {

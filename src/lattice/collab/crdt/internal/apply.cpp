@@ -124,19 +124,14 @@ struct Applier {
   ItemId intern(Id id) { return {doc.client_index(id.client), id.clock}; }
 
   bool append_to_run(const StructView& view);
+  void read_content(Item& item, const StructView& view, uint32_t offset);
   void integrate(const StructView& view, uint32_t offset);
+  void cut_for_known(const StructView& view);
   void integrate_all();
   // The same, into a document without structs: the indices are built once all are in.
   void load_all();
   void integrate_one_client(Group& group);
   void apply_deletes(std::span<const IdRange> ranges);
-  void keep_unapplied() {
-    unapplied.normalize();
-    UpdateEncoderV2 writer;
-    writer.rest().var_uint(0);
-    unapplied.write(writer.rest(), UpdateVersion::V2);
-    doc.pending_deletes = writer.finish();
-  }
 };
 
 // Typing that goes on where the client's last run ended.
@@ -175,15 +170,15 @@ bool Applier::append_to_run(const StructView& view) {
   return true;
 }
 
-void Document::read_content(Item& item, const StructView& view, uint32_t offset) {
+void Applier::read_content(Item& item, const StructView& view, uint32_t offset) {
   item.kind = static_cast<Content>(view.kind);
   item.length = view.length - offset;
   switch (view.kind) {
     case StructKind::String: {
       std::string scratch;
-      const std::string_view units =
+      std::string_view text =
           offset == 0 ? view.text : split_text_right(view.text, offset, scratch);
-      set_text(item, units, units.size() == item.length);
+      doc.set_text(item, text, text.size() == item.length);
       break;
     }
     case StructKind::Any: {
@@ -192,24 +187,24 @@ void Document::read_content(Item& item, const StructView& view, uint32_t offset)
       std::vector<Any> run;
       run.reserve(std::min<size_t>(item.length, 1024));
       for (uint32_t i = 0; i < item.length; ++i) run.push_back(read_any(decoder));
-      item.content = values.add(std::move(run));
+      item.content = doc.values.add(std::move(run));
       break;
     }
     case StructKind::Json: {
       Decoder decoder(view.value);
       std::vector<Any> run;
       for (uint32_t i = 0; i < view.length; ++i) {
-        const std::string_view json = decoder.var_string();
+        std::string_view text = decoder.var_string();
         if (i < offset) continue;
-        Result<Any> value = json == "undefined" ? Result<Any>(Any()) : parse_json(json);
+        Result<Any> value = text == "undefined" ? Result<Any>(Any()) : parse_json(text);
         run.push_back(value.ok() ? std::move(value).value() : Any());
       }
-      item.content = values.add(std::move(run));
+      item.content = doc.values.add(std::move(run));
       break;
     }
     case StructKind::Binary:
       item.content =
-          values.add({Any::bytes(std::vector<uint8_t>(view.value.begin(), view.value.end()))});
+          doc.values.add({Any::bytes(std::vector<uint8_t>(view.value.begin(), view.value.end()))});
       break;
     case StructKind::Embed:
     case StructKind::Format: {
@@ -222,18 +217,19 @@ void Document::read_content(Item& item, const StructView& view, uint32_t offset)
         value = read_any(decoder);
       }
       if (view.kind == StructKind::Embed) {
-        item.content = values.add({std::move(value)});
+        item.content = doc.values.add({std::move(value)});
       } else {
-        item.content = formats.add({strings.intern(view.text), std::move(value)});
+        item.content = doc.formats.add({doc.strings.intern(view.text), std::move(value)});
       }
       break;
     }
     case StructKind::Type:
-      item.content = new_type(static_cast<TypeKind>(view.type_ref), view.text);
+      item.content = doc.new_type(static_cast<TypeKind>(view.type_ref), view.text);
       break;
     case StructKind::Doc: {
       Decoder decoder(view.value);
-      item.content = subdocs_pool.add(subdoc_from(std::string(view.text), read_any(decoder)));
+      item.content =
+          doc.subdocs_pool.add(Document::subdoc_from(std::string(view.text), read_any(decoder)));
       break;
     }
     default:
@@ -309,9 +305,21 @@ void Applier::integrate(const StructView& view, uint32_t offset) {
       item.flags |= Item::kHasSub;
       item.sub = sub;
     }
-    d.read_content(item, view, offset);
+    read_content(item, view, offset);
   }
   d.integrate(ref);
+}
+
+// Yjs looks up the neighbours of a struct before it sees that it has the struct already, which cuts
+// the runs there. They are merged again at the end, but a surrogate pair stays cut.
+void Applier::cut_for_known(const StructView& view) {
+  if (!view.is_item()) return;
+  if (view.has_origin && view.origin.clock < doc.state_of(view.origin.client)) {
+    doc.clean_end(intern(view.origin));
+  }
+  if (view.has_right_origin && view.right_origin.clock < doc.state_of(view.right_origin.client)) {
+    doc.clean_start(intern(view.right_origin));
+  }
 }
 
 void Applier::integrate_one_client(Group& group) {
@@ -322,13 +330,14 @@ void Applier::integrate_one_client(Group& group) {
     std::optional<ClientId> waits_for;
     if (view.id.clock > state) {
       update_missing(view.id.client, view.id.clock - 1);
-    } else if (view.end() <= state) {
-      continue;
-    } else if (points_ahead(view)) {
+    } else if (view.end() > state && points_ahead(view)) {
       malformed = "struct refers to units of its own client that come after it";
       return;
     } else if ((waits_for = missing_of(view))) {
       update_missing(*waits_for, doc.state_of(*waits_for));
+    } else if (view.end() <= state) {
+      cut_for_known(view);
+      continue;
     } else {
       integrate(view, state - view.id.clock);
       continue;
@@ -394,8 +403,8 @@ void Applier::integrate_all() {
         stack.push_back(head);
         update_missing(view.id.client, view.id.clock - 1);
         give_up_stack();
-      } else if (view.end() > state) {
-        if (points_ahead(view)) {
+      } else {
+        if (view.end() > state && points_ahead(view)) {
           malformed = "struct refers to units of its own client that come after it";
           Group& group = *group_of(view.id.client);
           group.gone = true;
@@ -410,6 +419,8 @@ void Applier::integrate_all() {
             head = needed->next++;
             continue;
           }
+        } else if (view.end() <= state) {
+          cut_for_known(view);
         } else {
           integrate(view, state - view.id.clock);
         }
@@ -478,20 +489,8 @@ void Applier::apply_deletes(std::span<const IdRange> ranges) {
   }
 }
 
-// Keeps what is unknown yet. REQUIRES: no pending deletes.
-void Document::apply_deletes(std::span<const IdRange> ranges) {
-  Applier applier(*this);
-  applier.apply_deletes(ranges);
-  if (!applier.unapplied.is_empty()) applier.keep_unapplied();
-}
-
 Result<void> Document::apply(std::span<const uint8_t> update, UpdateVersion version,
                              Origin origin) {
-  if (store_order.empty()) {
-    Result<Loaded> loaded = load(update, version, origin);
-    if (!loaded.ok()) return Failure{"apply_update: " + loaded.error()};
-    if (loaded.value() == Loaded::Yes) return {};
-  }
   Bytes retried;
   const char* malformed = nullptr;
   bool outermost = false;
@@ -575,7 +574,13 @@ Result<void> Document::apply(std::span<const uint8_t> update, UpdateVersion vers
       applier.unapplied.append(again.unapplied);
       pending_deletes.reset();
     }
-    if (!applier.unapplied.is_empty()) applier.keep_unapplied();
+    if (!applier.unapplied.is_empty()) {
+      applier.unapplied.normalize();
+      UpdateEncoderV2 writer;
+      writer.rest().var_uint(0);
+      applier.unapplied.write(writer.rest(), UpdateVersion::V2);
+      pending_deletes = writer.finish();
+    }
     if (!retry) break;
     retried = std::move(pending_structs->update_v2);
     pending_structs.reset();

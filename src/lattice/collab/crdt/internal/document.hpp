@@ -30,10 +30,6 @@
 #include "lattice/collab/crdt/internal/text_store.hpp"
 #include "lattice/collab/crdt/update_encoder.hpp"
 
-namespace lattice::crdt {
-struct StructView;
-}
-
 namespace lattice::crdt::internal {
 
 uint64_t random_client_id();
@@ -125,9 +121,16 @@ struct TransactionState {
   Origin origin;
   bool local = true;
   bool needs_formatting_cleanup = false;
-  bool sorted = false;   // deletes are sorted and merged
-  bool settled = false;  // a load that left nothing to collect or to merge, and nothing came after
+  bool sorted = false;  // deletes are sorted and merged
   std::vector<DeleteRange> deletes;
+  // Clients in the order of their first deletion, when there are several: the order in which Yjs
+  // visits them, which decides what undo brings back first. Filled when deletes are sorted.
+  struct DeleteClient {
+    uint32_t client;
+    uint32_t first;  // its ranges in `deletes`
+    uint32_t end;
+  };
+  std::vector<DeleteClient> delete_clients;
   std::vector<ItemId> merge_structs;
   struct Touched {
     uint32_t client;
@@ -151,8 +154,8 @@ struct TransactionState {
     if (origin.index() != 0) origin = Origin{};
     needs_formatting_cleanup = false;
     sorted = false;
-    settled = false;
     deletes.clear();
+    delete_clients.clear();
     merge_structs.clear();
     touched.clear();
     changed.clear();
@@ -176,7 +179,6 @@ struct TextPosition {
   AttributeMap attributes;
 };
 
-struct Loader;        // load.cpp
 struct ApplyBuffers;  // apply.cpp
 struct ApplyBuffersDelete {
   void operator()(ApplyBuffers* buffers) const noexcept;
@@ -304,9 +306,18 @@ class Document : public std::enable_shared_from_this<Document> {
   }
   void sort_deletes(TransactionState& transaction);
   bool deleted_in(const TransactionState& transaction, ItemId id) const;
+  // Its clients' deletions, in the order of TransactionState::delete_clients.
+  template <class F>
+  static void for_each_delete(const TransactionState& transaction, F&& f) {
+    if (transaction.delete_clients.empty()) {
+      for (const DeleteRange& range : transaction.deletes) f(range);
+    }
+    for (const auto& of : transaction.delete_clients) {
+      for (uint32_t i = of.first; i < of.end; ++i) f(transaction.deletes[i]);
+    }
+  }
   void collect(std::span<const DeleteRange> deletes);
   void merge_deletes(std::span<const DeleteRange> deletes);
-  void collect_and_merge(TransactionState& transaction);
   // Merges leftwards from `p` as far as possible; returns the surviving position, counts merges.
   RunIndex::Position merge_lefts(ClientRuns& client, RunIndex::Position p, uint32_t& merged);
   Bytes transaction_update(TransactionState& transaction, UpdateVersion version);
@@ -327,14 +338,8 @@ class Document : public std::enable_shared_from_this<Document> {
   DeleteSet delete_set() const;
   StateVector state_vector() const;
 
-  // --- applying (apply.cpp, load.cpp)
+  // --- applying (apply.cpp)
   Result<void> apply(std::span<const uint8_t> update, UpdateVersion version, Origin origin);
-  // An update into a document without structs, when its bytes prove where everything goes. Nothing
-  // has changed when they do not: apply() then goes the long way.
-  enum class Loaded : uint8_t { No, Yes };
-  Result<Loaded> load(std::span<const uint8_t> update, UpdateVersion version, Origin& origin);
-  void read_content(Item& item, const StructView& view, uint32_t offset);
-  void apply_deletes(std::span<const IdRange> ranges);
   std::optional<Doc::Pending> pending_structs;
   std::optional<Bytes> pending_deletes;
 
@@ -365,7 +370,9 @@ class Document : public std::enable_shared_from_this<Document> {
   void text_insert_at(uint32_t type, TextPosition& position, std::string_view value,
                       AttributeMap attributes);
   Ref text_insert_item(uint32_t type, TextPosition& position, Content kind, uint32_t content,
-                       AttributeMap attributes);
+                       AttributeMap attributes, const FillType& fill = nullptr);
+  Type text_insert_type(uint32_t type, TextPosition& position, const NewType& made,
+                        AttributeMap attributes, const FillType& fill);
   void insert_string(uint32_t type, Ref left, Ref right, std::string_view value, Ref* inserted);
   void text_format(uint32_t type, TextPosition& position, uint32_t length,
                    const AttributeMap& attributes);
@@ -442,7 +449,6 @@ class Document : public std::enable_shared_from_this<Document> {
   bool try_merge(Ref left_ref, Ref right_ref);
   void kill_type(uint32_t type);
   friend struct Applier;
-  friend struct Loader;
 
   std::unordered_map<uint32_t, uint32_t> root_indices_;  // name -> type
   uint32_t own_index_ = kNoClient;

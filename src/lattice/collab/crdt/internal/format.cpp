@@ -366,7 +366,7 @@ void Document::cleanup_after(TransactionState& t) {
     });
   }
   const bool outermost = begin(Origin{}, true);
-  for (const DeleteRange& range : t.deletes) {
+  for_each_delete(t, [&](const DeleteRange& range) {
     for_each(range.client, range.clock, range.clock + range.length, [&](Ref ref) {
       const Item& item = items[ref];
       if (item.kind == Content::Gc || !types[item.parent].has_formatting ||
@@ -379,7 +379,7 @@ void Document::cleanup_after(TransactionState& t) {
         cleanup_contextless(ref);
       }
     });
-  }
+  });
   for (uint32_t type : full) cleanup_type(type);
   if (outermost) commit();
 }

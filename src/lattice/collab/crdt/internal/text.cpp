@@ -113,7 +113,7 @@ void Document::text_insert_at(uint32_t type, TextPosition& position, std::string
 }
 
 Ref Document::text_insert_item(uint32_t type, TextPosition& position, Content kind,
-                               uint32_t content, AttributeMap attributes) {
+                               uint32_t content, AttributeMap attributes, const FillType& fill) {
   for (const auto& [key, unused] : position.attributes) {
     bool given = false;
     for (const auto& entry : attributes) given |= entry.first == key;
@@ -123,9 +123,17 @@ Ref Document::text_insert_item(uint32_t type, TextPosition& position, Content ki
   AttributeMap negated = insert_attributes(type, position, attributes);
   position.right = insert_local(type, position.left, position.right, kind, content, 1);
   const Ref made = position.right;
+  if (fill) fill(handle(content));
   forward(position);
   insert_negated(type, position, negated);
   return made;
+}
+
+Type Document::text_insert_type(uint32_t type, TextPosition& position, const NewType& made,
+                                AttributeMap attributes, const FillType& fill) {
+  const uint32_t index = new_type(made.kind, made.name);
+  text_insert_item(type, position, Content::Type, index, std::move(attributes), fill);
+  return handle(index);
 }
 
 void Document::text_delete(uint32_t index_of_type, uint32_t index, uint32_t count) {

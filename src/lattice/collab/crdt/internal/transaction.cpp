@@ -83,14 +83,17 @@ void Document::sort_deletes(TransactionState& transaction) {
   transaction.sorted = true;
   auto& deletes = transaction.deletes;
   if (deletes.size() < 2) return;
-  auto is_before = [&](const DeleteRange& a, const DeleteRange& b) {
+  // Who comes first: the places where the client changes, of each client the first.
+  std::vector<std::pair<uint32_t, TransactionState::DeleteClient>> seen;
+  for (uint32_t i = 0; i < deletes.size(); ++i) {
+    if (i == 0 || deletes[i].client != deletes[i - 1].client) {
+      seen.push_back({i, {deletes[i].client, 0, 0}});
+    }
+  }
+  std::sort(deletes.begin(), deletes.end(), [&](const DeleteRange& a, const DeleteRange& b) {
     if (a.client != b.client) return clients[a.client].id > clients[b.client].id;
     return a.clock < b.clock;
-  };
-  // What was loaded comes sorted.
-  if (!std::is_sorted(deletes.begin(), deletes.end(), is_before)) {
-    std::sort(deletes.begin(), deletes.end(), is_before);
-  }
+  });
   size_t kept = 0;
   for (size_t i = 1; i < deletes.size(); ++i) {
     DeleteRange& left = deletes[kept];
@@ -102,6 +105,23 @@ void Document::sort_deletes(TransactionState& transaction) {
     }
   }
   deletes.resize(kept + 1);
+  if (seen.size() == 1) return;
+  std::stable_sort(seen.begin(), seen.end(), [&](const auto& a, const auto& b) {
+    return clients[a.second.client].id > clients[b.second.client].id;
+  });
+  seen.erase(
+      std::unique(seen.begin(), seen.end(),
+                  [](const auto& a, const auto& b) { return a.second.client == b.second.client; }),
+      seen.end());
+  uint32_t range = 0;
+  for (auto& [place, of] : seen) {
+    of.first = range;
+    while (range < deletes.size() && deletes[range].client == of.client) ++range;
+    of.end = range;
+  }
+  std::sort(seen.begin(), seen.end(),
+            [](const auto& a, const auto& b) { return a.first < b.first; });
+  for (const auto& [place, of] : seen) transaction.delete_clients.push_back(of);
 }
 
 bool Document::deleted_in(const TransactionState& transaction, ItemId id) const {
@@ -179,9 +199,10 @@ RunIndex::Position Document::merge_lefts(ClientRuns& client, RunIndex::Position 
     RunIndex::Position before = client.runs.previous(p);
     Ref right = client.runs.at(p).item;
     if (!try_merge(client.runs.at(before).item, right)) break;
-    p = client.runs.erase(p);
+    client.runs.erase(p);
     items.free(right);
     ++merged;
+    p = before;
   }
   return p;
 }
@@ -204,7 +225,15 @@ bool Document::may_extend(const Item& item) const {
   return item_observers == 0 || item.clock >= before_now(item.client);
 }
 
-void Document::collect_and_merge(TransactionState& t) {
+void Document::cleanup(size_t i, std::exception_ptr& error) {
+  TransactionState& t = *cleanups[i];
+  sort_deletes(t);
+  for (auto& touched : t.touched) touched.after = clients[touched.client].state;
+  emit(DocEvent::BeforeObserverCalls, t.face, error);
+  if (!t.changed.empty()) call_observers(t, error);
+  emit(DocEvent::AfterTransaction, t.face, error);
+  if (t.needs_formatting_cleanup) cleanup_after(t);
+
   if (gc) collect(t.deletes);
   merge_deletes(t.deletes);
   for (const auto& touched : t.touched) {
@@ -232,18 +261,6 @@ void Document::collect_and_merge(TransactionState& t) {
     uint32_t merged = 0;
     merge_lefts(client, p, merged);
   }
-}
-
-void Document::cleanup(size_t i, std::exception_ptr& error) {
-  TransactionState& t = *cleanups[i];
-  sort_deletes(t);
-  for (auto& touched : t.touched) touched.after = clients[touched.client].state;
-  emit(DocEvent::BeforeObserverCalls, t.face, error);
-  if (!t.changed.empty()) call_observers(t, error);
-  emit(DocEvent::AfterTransaction, t.face, error);
-  if (t.needs_formatting_cleanup) cleanup_after(t);
-
-  if (!t.settled || cleanups.size() > 1) collect_and_merge(t);
   if (!t.local && own_index_ != kNoClient && clients[own_index_].id == client_id) {
     for (const auto& touched : t.touched) {
       // Somebody else writes under our id: take another before ours collide.

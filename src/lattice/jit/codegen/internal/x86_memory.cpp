@@ -35,7 +35,7 @@ x86::Gp part(const x86::Gp& reg, int bytes) {
 }  // namespace
 
 void X86Stage::assign_pointers() {
-  const size_t params = body_.params.size();
+  const size_t params = body().params.size();
   param_pointer_.assign(params, -1);
   scalar_slots_.assign(params, -1);
   if (is_scalar_) return;
@@ -54,7 +54,8 @@ void X86Stage::assign_pointers() {
     add(strides_[p], operand.type, false, operand.slot);
   }
   first_output_ = pointers_.size();
-  const auto outputs = body_.outputs();
+  const auto outputs = body().outputs();
+  output_count_ = outputs.size();
   for (size_t k = 0; k < outputs.size(); ++k) {
     StrideClass stride = strides_[params + k];
     if (stride == StrideClass::Broadcast) stride = StrideClass::Strided;
@@ -122,7 +123,7 @@ void X86Stage::load_scalars() {
 void X86Stage::write_offsets(const Pointer& pointer) {
   asm_.mov(x86::rax, x86::ptr(x86::rsp, pointer.stride_slot));
   asm_.xor_(x86::ecx, x86::ecx);
-  for (int lane = 0; lane < lanes_; ++lane) {
+  for (int lane = 0; lane < lanes(); ++lane) {
     asm_.mov(x86::ptr(x86::rsp, pointer.offsets_slot + 8 * lane), x86::rcx);
     asm_.add(x86::rcx, x86::rax);
   }
@@ -135,7 +136,7 @@ void X86Stage::start_pointers() {
   asm_.mov(x86::ptr(x86::rsp, tail_slot_), x86::rax);
   asm_.mov(x86::ptr(x86::rsp, index_slot_), x86::rax);
   for (Pointer& pointer : pointers_) {
-    pointer.buffer = new_slot(64);
+    pointer.buffer = new_slot(64 * parts_);
     const auto list = static_cast<int32_t>(pointer.is_output ? offsetof(StageCall, out)
                                                              : offsetof(StageCall, in));
     const x86::Gp reg = pointer.reg >= 0 ? x86::gpq(static_cast<uint32_t>(pointer.reg)) : x86::rax;
@@ -153,18 +154,19 @@ void X86Stage::start_pointers() {
     asm_.mov(x86::rax, x86::ptr(x86::rax, 8 * pointer.index));
     asm_.mov(x86::ptr(x86::rsp, pointer.stride_slot), x86::rax);
     if (pointer.is_output) continue;
-    pointer.offsets_slot = new_slot(lanes_ <= 8 ? 64 : 128);
+    pointer.offsets_slot = new_slot(parts_ * (lanes_ <= 8 ? 64 : 128));
     write_offsets(pointer);
   }
 }
 
-x86::Mem X86Stage::element_address(const Pointer& pointer) {
+x86::Mem X86Stage::element_address(const Pointer& pointer, int part) {
   const uint32_t shift = log_size(pointer.type);
+  const int32_t ahead = part * lanes_ * byte_size(pointer.type);
   if (pointer.reg >= 0) {
-    return x86::ptr(x86::gpq(static_cast<uint32_t>(pointer.reg)), x86::rsi, shift);
+    return x86::ptr(x86::gpq(static_cast<uint32_t>(pointer.reg)), x86::rsi, shift, ahead);
   }
   asm_.mov(x86::rax, x86::ptr(x86::rsp, pointer.slot));
-  return x86::ptr(x86::rax, x86::rsi, shift);
+  return x86::ptr(x86::rax, x86::rsi, shift, ahead);
 }
 
 // rcx elements from [r11] in steps of `step` (rdx when it is null: a stride) to [r10], by way of
@@ -215,18 +217,20 @@ void X86Stage::enter_tail() {
         asm_.mov(x86::r11, x86::ptr(x86::rsp, pointer.slot));
         first = x86::ptr(x86::r11);
       } else {
-        first = element_address(pointer);
+        first = element_address(pointer, 0);
         asm_.lea(x86::r11, first);
         first = x86::ptr(x86::r11);
       }
       op(kBroadcast[log_size(pointer.type)], padded, first);
-      if (is_avx512() && !is_strided) {
+      if (is_avx512() && !is_strided && parts_ == 1) {
         const int k = tail_byte_mask(pointer.type);
         with_mask(k);
         asm_.vmovdqu8(padded.zmm(), first);
         op(x86::Inst::kIdVmovups, x86::ptr(x86::rsp, pointer.buffer), padded);
       } else {
-        op(x86::Inst::kIdVmovups, x86::ptr(x86::rsp, pointer.buffer), padded);
+        for (int part = 0; part < parts_; ++part) {
+          op(x86::Inst::kIdVmovups, x86::ptr(x86::rsp, pointer.buffer + part * vec_bytes_), padded);
+        }
         asm_.mov(x86::rcx, x86::ptr(x86::rsp, tail_slot_));
         asm_.lea(x86::r10, x86::ptr(x86::rsp, pointer.buffer));
         if (is_strided) asm_.mov(x86::rdx, x86::ptr(x86::rsp, pointer.stride_slot));
@@ -244,21 +248,35 @@ void X86Stage::enter_tail() {
     }
     end_step();
   }
-  asm_.mov(x86::rcx, x86::ptr(x86::rsp, tail_slot_));
-  if (is_avx512()) {
-    asm_.mov(x86::edx, -1);
-    asm_.bzhi(x86::edx, x86::edx, x86::ecx);
-    asm_.kmovw(x86::k1, x86::edx);
-  } else {
+  if (!is_avx512()) {
     std::array<std::byte, 64> table{};
     std::fill_n(table.begin(), vec_bytes_, std::byte{0xff});
     asm_.lea(x86::r11, constant_bytes(table.data(), 2 * static_cast<size_t>(vec_bytes_), 32));
-    asm_.neg(x86::rcx);
-    const x86::Vec mask = vec_bytes(temp(Class::Mask), vec_bytes_);
-    op(x86::Inst::kIdVmovups, mask, x86::ptr(x86::r11, x86::rcx, is_wide_ ? 3u : 2u, vec_bytes_));
-    op(x86::Inst::kIdVmovups, x86::ptr(x86::rsp, active_slot_), mask);
-    end_step();
   }
+  for (part_ = 0; part_ < parts_; ++part_) {
+    asm_.mov(x86::rcx, x86::ptr(x86::rsp, tail_slot_));
+    if (parts_ > 1) {
+      // How many of the part's lanes there are: between 0 and all.
+      asm_.xor_(x86::eax, x86::eax);
+      asm_.sub(x86::rcx, part_ * lanes_);
+      asm_.cmovs(x86::rcx, x86::rax);
+      asm_.mov(x86::eax, lanes_);
+      asm_.cmp(x86::rcx, x86::rax);
+      asm_.cmovg(x86::rcx, x86::rax);
+    }
+    if (is_avx512()) {
+      asm_.mov(x86::edx, -1);
+      asm_.bzhi(x86::edx, x86::edx, x86::ecx);
+      asm_.kmovw(active_k(), x86::edx);
+    } else {
+      asm_.neg(x86::rcx);
+      const x86::Vec mask = vec_bytes(temp(Class::Mask), vec_bytes_);
+      op(x86::Inst::kIdVmovups, mask, x86::ptr(x86::r11, x86::rcx, is_wide_ ? 3u : 2u, vec_bytes_));
+      op(x86::Inst::kIdVmovups, active_memory(), mask);
+      end_step();
+    }
+  }
+  part_ = 0;
   asm_.xor_(x86::esi, x86::esi);
 }
 
@@ -270,7 +288,7 @@ void X86Stage::leave_tail() {
     asm_.mov(x86::r10, x86::ptr(x86::r10, 8 * pointer.index));
     asm_.mov(x86::rcx, x86::ptr(x86::rsp, index_slot_));
     asm_.lea(x86::r10, x86::ptr(x86::r10, x86::rcx, log_size(pointer.type)));
-    if (is_avx512()) {
+    if (is_avx512() && parts_ == 1) {
       const x86::Vec padded = x86::Zmm(static_cast<uint32_t>(temp(Class::Wide)));
       const int mask = tail_byte_mask(pointer.type);
       op(x86::Inst::kIdVmovups, padded, x86::ptr(x86::rsp, pointer.buffer));
@@ -296,7 +314,7 @@ bool X86Stage::loads_plainly(NodeId id) const noexcept {
 }
 
 x86::Mem X86Stage::param_memory(NodeId id) {
-  return element_address(pointers_[static_cast<size_t>(param_pointer_[node(id).imm])]);
+  return element_address(pointers_[static_cast<size_t>(param_pointer_[node(id).imm])], part_of(id));
 }
 
 void X86Stage::load_param(NodeId id, int dst) {
@@ -305,24 +323,25 @@ void X86Stage::load_param(NodeId id, int dst) {
   const Class cls = values_[id].cls;
   const int bytes = byte_size(type);
   if (loads_plainly(id)) {
-    op(x86::Inst::kIdVmovups, vec(dst, cls), element_address(pointer));
+    op(x86::Inst::kIdVmovups, vec(dst, cls), element_address(pointer, part_of(id)));
     return;
   }
   x86::Mem from;
+  const int32_t offsets = pointer.offsets_slot + 8 * lanes_ * part_of(id);
   if (pointer.stride == StrideClass::Contiguous) {
-    from = element_address(pointer);
+    from = element_address(pointer, part_of(id));
   } else {
     if (bytes == 8 || (bytes == 4 && is_wide_)) {
       asm_.mov(x86::rax, x86::ptr(x86::rsp, pointer.slot));
       const int index = temp(Class::Wide);
-      op(x86::Inst::kIdVmovups, vec(index, Class::Wide), x86::ptr(x86::rsp, pointer.offsets_slot));
+      op(x86::Inst::kIdVmovups, vec(index, Class::Wide), x86::ptr(x86::rsp, offsets));
       gather(dst, cls, x86::ptr(x86::rax, vec(index, Class::Wide)), false);
       return;
     }
     asm_.mov(x86::r11, x86::ptr(x86::rsp, pointer.slot));
     const int32_t buffer = new_slot(64);
     for (int lane = 0; lane < lanes_; ++lane) {
-      asm_.mov(x86::rcx, x86::ptr(x86::rsp, pointer.offsets_slot + 8 * lane));
+      asm_.mov(x86::rcx, x86::ptr(x86::rsp, offsets + 8 * lane));
       asm_.mov(part(x86::rax, bytes), x86::ptr(x86::r11, x86::rcx));
       asm_.mov(x86::ptr(x86::rsp, buffer + bytes * lane), part(x86::rax, bytes));
     }
@@ -365,7 +384,7 @@ void X86Stage::gather(int dst, Class cls, const x86::Mem& from, bool masked) {
   if (is_avx512()) {
     const x86::KReg k(static_cast<uint32_t>(temp(Class::Mask)));
     if (masked)
-      asm_.kmovw(k, x86::k1);
+      asm_.kmovw(k, active_k());
     else
       asm_.kxnorw(k, k, k);
     op(x86::Inst::kIdVpxord, to, to, to);
@@ -386,7 +405,7 @@ void X86Stage::gather(int dst, Class cls, const x86::Mem& from, bool masked) {
 
 void X86Stage::load_lookup(NodeId id) {
   const Node& n = node(id);
-  const ir::Table& table = body_.tables[n.imm];
+  const ir::Table& table = body().tables[n.imm];
   int32_t offset = -1;
   for (const auto& [made, at] : tables_) {
     if (made == &table) offset = at;
@@ -403,10 +422,25 @@ void X86Stage::load_lookup(NodeId id) {
     offset = static_cast<int32_t>(constant_bytes(bytes.data(), bytes.size(), 64).offset());
     tables_.emplace_back(&table, offset);
   }
+  const size_t size = table.values.size();
   const int index = wide_index(n.a);
+  if (is_avx512() && cls == Class::Wide && vec_bytes_ == 64 && (size == 8 || size == 16)) {
+    // The whole table in one or two vectors: the permutation looks at the low bits alone.
+    const int dst = define(id);
+    const x86::Vec to = vec(dst, cls);
+    const x86::Vec at = vec(index, cls);
+    if (size == 8) return op(x86::Inst::kIdVpermpd, to, at, x86::ptr(pool_, offset, 64));
+    op(x86::Inst::kIdVmovupd, to, x86::ptr(pool_, offset, 64));
+    return op(x86::Inst::kIdVpermt2pd, to, at, x86::ptr(pool_, offset + 64, 64));
+  }
+  int place = index;
+  if (std::has_single_bit(size)) {
+    place = temp(Class::Wide);
+    bitwise(kAnd, place, index, constant(size - 1, Class::Wide), Class::Wide);
+  }
   const int dst = define(id);
   asm_.lea(x86::rax, x86::ptr(pool_, offset));
-  gather(dst, cls, x86::ptr(x86::rax, vec(index, Class::Wide), cls == Class::Wide ? 3u : 2u), true);
+  gather(dst, cls, x86::ptr(x86::rax, vec(place, Class::Wide), cls == Class::Wide ? 3u : 2u), true);
 }
 
 // An integer of any type in 64-bit lanes.
@@ -435,7 +469,7 @@ void X86Stage::load_gather(NodeId id) {
   const int offsets = temp(Class::Wide);
   const int saved = is_avx512() ? temp(Class::Mask) : -1;
   const int32_t saved_slot = is_avx512() ? -1 : save_active();
-  if (is_avx512()) asm_.kmovw(x86::KReg(static_cast<uint32_t>(saved)), x86::k1);
+  if (is_avx512()) asm_.kmovw(x86::KReg(static_cast<uint32_t>(saved)), active_k());
   const NodeId indices[] = {n.b, n.c, n.d};
   const int index = temp(Class::Wide);
   const int extent = temp(Class::Wide);
@@ -480,13 +514,13 @@ void X86Stage::load_gather(NodeId id) {
         const x86::KReg inside(static_cast<uint32_t>(mask));
         asm_.knotw(x86::KReg(static_cast<uint32_t>(outside)), inside);
         if (mode == ir::BoundsMode::Raise) raise(outside, kStatusOutOfBounds);
-        asm_.kandw(x86::k1, x86::k1, inside);
+        asm_.kandw(active_k(), active_k(), inside);
       } else {
         op(x86::Inst::kIdVpcmpeqd, v(outside), v(outside), v(outside));
         op(x86::Inst::kIdVpxor, v(outside), v(outside), v(mask));
         if (mode == ir::BoundsMode::Raise) raise(outside, kStatusOutOfBounds);
-        op(x86::Inst::kIdVandps, v(mask), v(mask), x86::ptr(x86::rsp, active_slot_));
-        op(x86::Inst::kIdVmovups, x86::ptr(x86::rsp, active_slot_), v(mask));
+        op(x86::Inst::kIdVandps, v(mask), v(mask), active_memory());
+        op(x86::Inst::kIdVmovups, active_memory(), v(mask));
       }
     }
     asm_.mov(x86::rax, x86::ptr(x86::rdi, offsetof(StageCall, source)));
@@ -507,7 +541,7 @@ void X86Stage::load_gather(NodeId id) {
     const int32_t slots = spill_to_frame(offsets, Class::Wide);
     const int32_t buffer = new_slot(64);
     if (is_avx512()) {
-      asm_.kmovw(x86::edx, x86::k1);
+      asm_.kmovw(x86::edx, active_k());
     } else {
       op(x86::Inst::kIdVmovmskpd, x86::edx, vec(active(), Class::Wide));
     }
@@ -538,7 +572,7 @@ void X86Stage::load_gather(NodeId id) {
     free_slots_.emplace_back(slots, value_bytes(Class::Wide));
   }
   if (is_avx512()) {
-    asm_.kmovw(x86::k1, x86::KReg(static_cast<uint32_t>(saved)));
+    asm_.kmovw(active_k(), x86::KReg(static_cast<uint32_t>(saved)));
   } else {
     load_active(saved_slot);
     free_slots_.emplace_back(saved_slot, vec_bytes_);
@@ -554,6 +588,7 @@ void X86Stage::lane_index(NodeId id) {
   if (n.imm == 0) {
     asm_.add(x86::rax, x86::rsi);
     asm_.add(x86::rax, x86::ptr(x86::rsp, index_slot_));
+    if (part_ > 0) asm_.add(x86::rax, part_ * lanes_);
   }
   const x86::Vec to = vec(dst, Class::Wide);
   asm_.vmovq(x86::Xmm(static_cast<uint32_t>(dst)), x86::rax);
@@ -567,7 +602,7 @@ void X86Stage::lane_index(NodeId id) {
 // --- outputs -------------------------------------------------------------------------------------
 
 void X86Stage::store_outputs() {
-  const auto outputs = body_.outputs();
+  const auto outputs = body().outputs();
   if (is_scalar_) {
     for (size_t k = 0; k < outputs.size(); ++k) {
       const Type type = node(outputs[k]).type;
@@ -605,6 +640,7 @@ void X86Stage::store_outputs() {
     }
   }
   for (size_t k = 0; k < outputs.size(); ++k) {
+    part_ = static_cast<int>(k / output_count_);
     const Class cls = values_[outputs[k]].cls;
     int reg = 0;
     if (copies[k] < 0) {
@@ -618,9 +654,10 @@ void X86Stage::store_outputs() {
         op(x86::Inst::kIdVmovups, vec(reg, cls), from);
       free_slots_.emplace_back(copies[k], value_bytes(cls));
     }
-    store_output(k, reg);
+    store_output(k % output_count_, reg);
     end_step();
   }
+  part_ = 0;
 }
 
 void X86Stage::store_output(size_t index, int reg) {
@@ -628,7 +665,8 @@ void X86Stage::store_output(size_t index, int reg) {
   const Type type = pointer.type;
   const int bytes = byte_size(type);
   const bool is_strided = pointer.stride == StrideClass::Strided;
-  const x86::Mem to = is_strided ? x86::ptr(x86::rsp, pointer.buffer) : element_address(pointer);
+  const x86::Mem to = is_strided ? x86::ptr(x86::rsp, pointer.buffer + part_ * lanes_ * bytes)
+                                 : element_address(pointer, part_);
   const Class cls = class_of(type);
   if (type == Type::Bool) {
     if (is_avx512()) {
@@ -684,12 +722,12 @@ void X86Stage::store_output(size_t index, int reg) {
     else
       asm_.vmovdqu(to, low);
   }
-  if (!is_strided) return;
+  if (!is_strided || part_ + 1 < parts_) return;
   const Label counted = asm_.newLabel();
   asm_.mov(x86::rcx, x86::ptr(x86::rsp, tail_slot_));
   asm_.test(x86::rcx, x86::rcx);
   asm_.jnz(counted);
-  asm_.mov(x86::ecx, lanes_);
+  asm_.mov(x86::ecx, lanes());
   asm_.bind(counted);
   asm_.lea(x86::r11, x86::ptr(x86::rsp, pointer.buffer));
   asm_.mov(x86::r10, x86::ptr(x86::rsp, pointer.slot));

@@ -41,6 +41,14 @@ Bits min_bits(Type type) {
 
 }  // namespace
 
+uint32_t X86Stage::arithmetic_id(Op op, Type type) noexcept {
+  const ByType& ids = op == Op::Add   ? kAddIds
+                      : op == Op::Sub ? kSubIds
+                      : op == Op::Mul ? kMulIds
+                                      : kDivIds;
+  return ids.of(type);
+}
+
 void X86Stage::emit_op(NodeId id) {
   const Node& n = node(id);
   if (op_kind(n.op) == OpKind::Math)
@@ -456,7 +464,7 @@ void X86Stage::emit_binary(NodeId id) {
     return bitwise(n.op == Op::And ? kAnd : n.op == Op::Or ? kOr : kXor, define(id), a, b, cls);
   }
   const ByType& ids = n.op == Op::Add ? kAddIds : n.op == Op::Sub ? kSubIds : kDivIds;
-  if (n.checked() && is_int(n.type)) {
+  if (n.checked() && is_int(n.type) && !is_proven_sum_[id]) {
     const int a = use(n.a);
     const int b = use(n.b);
     const int dst = define(id);
@@ -933,13 +941,9 @@ void X86Stage::emit_compare(NodeId id) {
         return;
     }
   }
-  const Predicate predicate = n.op == Op::Eq   ? kEq
-                              : n.op == Op::Ne ? kNe
-                              : n.op == Op::Lt ? kLt
-                                               : kLe;
   const int a = use(n.a);
   const Operand b = use_any(n.b);
-  compare(define(id), a, b, type, predicate);
+  compare(define(id), a, b, type, predicate_of(n.op));
 }
 
 void X86Stage::emit_test(NodeId id) {

@@ -122,6 +122,7 @@ int X86Stage::take_register(Bank bank) {
       }
     }
     if (victim < 0) {
+      lacks_registers_ = true;
       refuse("an operation needs more registers than there are");
       return bank == kPredicate ? 2 : 0;
     }

@@ -3,6 +3,7 @@
 #include "lattice/jit/codegen/internal/x86_stage.hpp"
 
 #include <algorithm>
+#include <bit>
 #include <cstddef>
 #include <utility>
 
@@ -13,8 +14,13 @@ using ir::kNone;
 using ir::RegionId;
 
 X86Stage::X86Stage(const Stage& stage, std::span<const StrideClass> strides, Isa isa,
-                   bool is_scalar)
-    : stage_(stage), body_(stage.body), strides_(strides), isa_(isa), is_scalar_(is_scalar) {}
+                   bool is_scalar, Effort effort)
+    : stage_(stage),
+      source_(&stage.body),
+      strides_(strides),
+      isa_(isa),
+      is_scalar_(is_scalar),
+      effort_(effort) {}
 
 void X86Stage::handleError(asmjit::Error, const char* message, asmjit::BaseEmitter*) {
   refuse(std::string("AsmJit: ") + message);
@@ -31,19 +37,15 @@ std::vector<std::byte> X86Stage::compile(asmjit::Logger* logger) {
   code_.attach(&asm_);
   pool_ = asm_.newLabel();
 
-  for (const Node& n : body_.nodes) {
-    if (n.op != Op::Const && byte_size(n.type) == 8) is_wide_ = true;
-    if (n.op == Op::Lookup || n.op == Op::Gather) is_wide_ = true;
-  }
-  for (const NodeId output : body_.outputs())
-    is_wide_ = is_wide_ || byte_size(node(output).type) == 8;
-  vec_bytes_ = is_scalar_ ? 16 : is_avx512() ? 64 : 32;
-  lanes_ = vec_bytes_ / (is_wide_ ? 8 : 4);
+  choose_width();
+  assign_pointers();
+  divide_into_parts();
   analyse();
   if (!why_.empty()) return {};
 
   free_[kVec] = is_avx512() ? 0xffffffffu : 0xffffu;
-  free_[kPredicate] = is_avx512() ? 0xfcu : 0;  // k0 cannot mask, k1 is the active mask.
+  // k0 cannot mask, those from k1 on are the parts' active masks.
+  free_[kPredicate] = is_avx512() ? 0xffu & ~((2u << parts_) - 1) : 0;
   for (auto& bank : owner_) bank.fill(kNone);
 
   emit_prologue();
@@ -67,6 +69,33 @@ std::vector<std::byte> X86Stage::compile(asmjit::Logger* logger) {
 
 // --- analysis ------------------------------------------------------------------------------------
 
+void X86Stage::choose_width() {
+  for (const Node& n : body().nodes) {
+    if (n.op != Op::Const && byte_size(n.type) == 8) is_wide_ = true;
+    if (n.op == Op::Lookup || n.op == Op::Gather) is_wide_ = true;
+  }
+  for (const NodeId output : body().outputs())
+    is_wide_ = is_wide_ || byte_size(node(output).type) == 8;
+  vec_bytes_ = is_scalar_ ? 16 : is_avx512() ? 64 : 32;
+  lanes_ = vec_bytes_ / (is_wide_ ? 8 : 4);
+}
+
+// Whether a value, or what an operation reads, is the same for all lanes.
+void X86Stage::divide_into_parts() {
+  if (is_scalar_ || effort_ != Effort::Interleaved) return;
+  const int parts = choose_parts(body(), is_avx512() ? 32 : 16);
+  if (parts == 1) return;
+  std::vector<bool> is_shared(body().nodes.size());
+  values_.assign(body().nodes.size(), {});
+  mark_invariants();
+  for (NodeId id = 0; id < is_shared.size(); ++id) {
+    is_shared[id] = is_memory_constant(id) || values_[id].is_invariant;
+  }
+  expanded_ = interleave(stage_.body, is_shared, parts);
+  source_ = &expanded_.body;
+  parts_ = parts;
+}
+
 X86Stage::Class X86Stage::class_of(Type type) const noexcept {
   if (type == Type::Void) return Class::None;
   if (type == Type::Bool) return Class::Mask;
@@ -74,19 +103,20 @@ X86Stage::Class X86Stage::class_of(Type type) const noexcept {
 }
 
 void X86Stage::analyse() {
-  const size_t count = body_.nodes.size();
+  const size_t count = body().nodes.size();
   values_.assign(count, {});
   position_.assign(count, 0);
-  region_end_.assign(body_.regions.size(), 0);
-  for (size_t id = 0; id < count; ++id) values_[id].cls = class_of(body_.nodes[id].type);
-  assign_pointers();
+  region_end_.assign(body().regions.size(), 0);
+  for (size_t id = 0; id < count; ++id) values_[id].cls = class_of(body().nodes[id].type);
   mark_invariants();
+  plan_loops();
   now_ = 1;
-  for (const NodeId id : body_.regions[0].nodes) {
+  for (const NodeId id : body().regions[0].nodes) {
     if (values_[id].is_invariant) position_[id] = ++now_;
   }
   number_region(0);
   end_ = now_ + 1;
+  prove_sums();
   for (size_t id = 0; id < count; ++id) values_[id].last = position_[id];
 
   std::vector<std::pair<NodeId, uint32_t>> found;
@@ -107,7 +137,7 @@ void X86Stage::analyse() {
   }
   for (Value& value : values_) value.use_count = value.end_use - value.first_use;
   for (NodeId id = 0; id < count; ++id) {
-    if (body_.nodes[id].op == Op::Result) results_.emplace_back(body_.nodes[id].a, id);
+    if (body().nodes[id].op == Op::Result) results_.emplace_back(body().nodes[id].a, id);
   }
   std::sort(results_.begin(), results_.end());
 }
@@ -115,14 +145,14 @@ void X86Stage::analyse() {
 // Body nodes that no element changes are computed once, before the loop.
 void X86Stage::mark_invariants() {
   if (is_scalar_) return;
-  for (const NodeId id : body_.regions[0].nodes) {
+  for (const NodeId id : body().regions[0].nodes) {
     const Node& n = node(id);
     if (op_kind(n.op) == OpKind::Leaf || op_kind(n.op) == OpKind::Structure ||
         op_kind(n.op) == OpKind::Memory) {
       continue;
     }
     bool is_invariant = true;
-    ir::for_each_operand(body_, n, [&](NodeId operand) {
+    ir::for_each_operand(body(), n, [&](NodeId operand) {
       is_invariant = is_invariant && (is_memory_constant(operand) || values_[operand].is_invariant);
     });
     values_[id].is_invariant = is_invariant;
@@ -130,7 +160,7 @@ void X86Stage::mark_invariants() {
 }
 
 void X86Stage::number_region(RegionId region) {
-  for (const NodeId id : body_.regions[region].nodes) {
+  for (const NodeId id : body().regions[region].nodes) {
     if (region == 0 && values_[id].is_invariant) continue;
     position_[id] = ++now_;
     const Node& n = node(id);
@@ -142,7 +172,21 @@ void X86Stage::number_region(RegionId region) {
       number_region(n.c);
     }
   }
+  for (const NodeId value : body().regions[region].yields) {
+    if (defer_[value] == Defer::ToHome) position_[value] = ++now_;
+  }
   region_end_[region] = ++now_;
+  for (const NodeId id : body().regions[region].nodes) {
+    if (node(id).op != Op::Exit) continue;
+    const auto move = [&](auto&& self, NodeId condition) -> void {
+      if (defer_[condition] != Defer::ToExit) return;
+      position_[condition] = position_[id];
+      if (node(condition).op != Op::And) return;
+      self(self, node(condition).a);
+      self(self, node(condition).b);
+    };
+    move(move, node(id).a);
+  }
 }
 
 // Appends a use; a value from outside of a loop is needed until the loop's end.
@@ -150,8 +194,8 @@ void X86Stage::note_use(NodeId value, RegionId region, uint32_t position) {
   const RegionId home = node(value).region;
   uint32_t until = position;
   while (region != home && region != 0) {
-    if (body_.regions[region].kind == ir::RegionKind::Loop) until = region_end_[region];
-    region = body_.regions[region].parent;
+    if (body().regions[region].kind == ir::RegionKind::Loop) until = region_end_[region];
+    region = body().regions[region].parent;
   }
   if (values_[value].is_invariant) until = end_;
   values_[value].last = std::max(values_[value].last, until);
@@ -162,11 +206,15 @@ void X86Stage::collect_uses(RegionId region, std::vector<std::pair<NodeId, uint3
     uses.emplace_back(value, position);
     note_use(value, region, position);
   };
-  for (const NodeId id : body_.regions[region].nodes) {
+  for (const NodeId id : body().regions[region].nodes) {
     const Node& n = node(id);
     // A Result is the home that the owner filled; it reads nothing.
-    if (n.op == Op::Result) continue;
-    ir::for_each_operand(body_, n, [&](NodeId operand) { add(operand, position_[id]); });
+    if (n.op == Op::Result || defer_[id] != Defer::No) continue;
+    const auto add_operand = [&](auto&& self, NodeId operand) -> void {
+      if (defer_[operand] != Defer::ToExit) return add(operand, position_[id]);
+      ir::for_each_operand(body(), node(operand), [&](NodeId inner) { self(self, inner); });
+    };
+    ir::for_each_operand(body(), n, [&](NodeId operand) { add_operand(add_operand, operand); });
     if (n.op == Op::Loop) {
       collect_uses(n.c, uses);
     } else if (n.op == Op::If) {
@@ -175,10 +223,17 @@ void X86Stage::collect_uses(RegionId region, std::vector<std::pair<NodeId, uint3
       collect_uses(n.c, uses);
     }
   }
-  for (const NodeId value : body_.regions[region].yields) add(value, region_end_[region]);
+  for (const NodeId value : body().regions[region].yields) {
+    if (defer_[value] != Defer::ToHome) continue;
+    ir::for_each_operand(body(), node(value),
+                         [&](NodeId operand) { add(operand, position_[value]); });
+  }
+  for (const NodeId value : body().regions[region].yields) {
+    if (defer_[value] != Defer::ToHome) add(value, region_end_[region]);
+  }
   if (region == 0) return;
   // Arguments live as long as their loop.
-  for (const NodeId arg : body_.regions[region].args) {
+  for (const NodeId arg : body().regions[region].args) {
     values_[arg].last = std::max(values_[arg].last, region_end_[region]);
   }
 }
@@ -212,9 +267,9 @@ void X86Stage::emit_prologue() {
   }
   if (is_avx512()) {
     asm_.mov(x86::eax, is_scalar_ ? 1 : (1 << lanes_) - 1);
-    asm_.kmovw(x86::k1, x86::eax);
+    for (part_ = 0; part_ < parts_; ++part_) asm_.kmovw(active_k(), x86::eax);
   } else {
-    active_slot_ = new_slot(vec_bytes_);
+    active_slot_ = new_slot(vec_bytes_ * parts_);
     const x86::Vec ones = vec_bytes(0, vec_bytes_);
     if (is_scalar_) {
       uint64_t first_lane[2] = {is_wide_ ? ~uint64_t{0} : 0xffffffffu, 0};
@@ -222,8 +277,9 @@ void X86Stage::emit_prologue() {
     } else {
       op(x86::Inst::kIdVpcmpeqd, ones, ones, ones);
     }
-    op(x86::Inst::kIdVmovups, x86::ptr(x86::rsp, active_slot_), ones);
+    for (part_ = 0; part_ < parts_; ++part_) op(x86::Inst::kIdVmovups, active_memory(), ones);
   }
+  part_ = 0;
   load_scalars();
   if (!is_scalar_) start_pointers();
 }
@@ -249,7 +305,7 @@ void X86Stage::emit_epilogue() {
 }
 
 void X86Stage::emit_iteration() {
-  for (const NodeId id : body_.regions[0].nodes) {
+  for (const NodeId id : body().regions[0].nodes) {
     if (!values_[id].is_invariant) continue;
     now_ = position_[id];
     emit_node(id);
@@ -271,7 +327,7 @@ void X86Stage::emit_iteration() {
   const std::vector<Held> at_head = snapshot();
   asm_.xor_(x86::esi, x86::esi);
   asm_.mov(x86::rax, x86::ptr(x86::rdi, offsetof(StageCall, n)));
-  asm_.cmp(x86::rax, lanes_);
+  asm_.cmp(x86::rax, lanes());
   asm_.jl(tail);
   asm_.align(asmjit::AlignMode::kCode, 16);
   asm_.bind(full);
@@ -283,16 +339,16 @@ void X86Stage::emit_iteration() {
   restore(at_head, true);
   asm_.cmp(x86::qword_ptr(x86::rsp, tail_slot_), 0);
   asm_.jne(finish);
-  asm_.add(x86::rsi, lanes_);
+  asm_.add(x86::rsi, lanes());
   for (const Pointer& pointer : pointers_) {
     if (pointer.stride != StrideClass::Strided) continue;
     asm_.mov(x86::rax, x86::ptr(x86::rsp, pointer.stride_slot));
-    asm_.imul(x86::rax, x86::rax, lanes_);
+    asm_.imul(x86::rax, x86::rax, lanes());
     asm_.add(x86::ptr(x86::rsp, pointer.slot), x86::rax);
   }
   asm_.mov(x86::rax, x86::ptr(x86::rdi, offsetof(StageCall, n)));
   asm_.sub(x86::rax, x86::rsi);
-  asm_.cmp(x86::rax, lanes_);
+  asm_.cmp(x86::rax, lanes());
   asm_.jge(full);
   asm_.bind(tail);
   asm_.test(x86::rax, x86::rax);
@@ -308,8 +364,9 @@ void X86Stage::emit_iteration() {
 // --- regions -------------------------------------------------------------------------------------
 
 void X86Stage::emit_region(RegionId region) {
-  for (const NodeId id : body_.regions[region].nodes) {
+  for (const NodeId id : body().regions[region].nodes) {
     if (region == 0 && values_[id].is_invariant) continue;
+    if (defer_[id] != Defer::No) continue;
     if (!why_.empty()) return;
     now_ = position_[id];
     emit_node(id);
@@ -318,11 +375,12 @@ void X86Stage::emit_region(RegionId region) {
 }
 
 void X86Stage::emit_node(NodeId id) {
+  part_ = part_of(id);
   switch (node(id).op) {
     case Op::Param:
       // Operands that take more than a move are read before any branch: whether their slot is
       // valid must not depend on the way.
-      if (body_.regions.size() > 1 && !is_reloadable(id) && !is_dead(id, now_) &&
+      if (body().regions.size() > 1 && !is_reloadable(id) && !is_dead(id, now_) &&
           param_pointer_[node(id).imm] >= 0) {
         use(id);
       }
@@ -360,14 +418,19 @@ void X86Stage::prepare_for_loop(uint32_t end) {
   }
 }
 
+// Whether so many registers are free; of predicates always as many as any operation needs.
+bool X86Stage::has_registers(Bank bank, int count) const noexcept {
+  if (effort_ == Effort::Frugal) return false;
+  return std::popcount(free_[bank]) >= (bank == kPredicate ? 6 : count);
+}
+
 // Gives a loop argument or an If's result the place where it stays.
-void X86Stage::make_home(NodeId value, bool allow_register) {
+// `reserve`: registers that have to stay free.
+void X86Stage::make_home(NodeId value, int reserve) {
   Value& home = values_[value];
   const Bank bank = bank_of(home.cls);
   home.is_fixed = true;
-  // What the greediest operations need at once (gathers on AVX2).
-  const int reserve = bank == kPredicate ? 4 : 12;
-  if (allow_register && __builtin_popcount(free_[bank]) > reserve) {
+  if (has_registers(bank, reserve + 1)) {
     const int reg = take_register(bank);
     owner_[bank][static_cast<size_t>(reg)] = value;
     fixed_[bank] |= 1u << reg;
@@ -382,6 +445,7 @@ void X86Stage::make_home(NodeId value, bool allow_register) {
 
 // A home in the frame may be cached in a register; those are ordinary ones.
 void X86Stage::set_home(NodeId home, NodeId from, bool masked) {
+  part_ = part_of(home);
   const bool in_frame = values_[home].slot_valid;
   if (in_frame) drop(home);
   set_home_register(home, use(from), masked);
@@ -408,12 +472,12 @@ void X86Stage::set_home_register(NodeId home, int source, bool masked) {
     const x86::KReg kept(static_cast<uint32_t>(temp(to.cls)));
     const x86::KReg taken(static_cast<uint32_t>(temp(to.cls)));
     if (in_frame) asm_.kmovw(old, slot_memory(home));
-    asm_.kandnw(kept, x86::k1, old);
-    asm_.kandw(taken, x86::k1, x86::KReg(static_cast<uint32_t>(source)));
+    asm_.kandnw(kept, active_k(), old);
+    asm_.kandw(taken, active_k(), x86::KReg(static_cast<uint32_t>(source)));
     asm_.korw(old, kept, taken);
     if (in_frame) asm_.kmovw(slot_memory(home), old);
   } else if (is_avx512()) {
-    with_mask(1);
+    with_mask(static_cast<int>(active_k().id()));
     if (in_frame) {
       op(to.cls == Class::Wide ? x86::Inst::kIdVmovupd : x86::Inst::kIdVmovups, slot_memory(home),
          vec(source, to.cls));
@@ -466,29 +530,57 @@ std::vector<ir::NodeId> X86Stage::results_of(NodeId owner, size_t count) const {
 void X86Stage::emit_loop(NodeId id) {
   const Node& n = node(id);
   const RegionId region = n.c;
-  const auto& args = body_.regions[region].args;
-  const auto& nexts = body_.regions[region].yields;
-  const std::span<const NodeId> inits = body_.inits(n);
+  const auto& args = body().regions[region].args;
+  const auto& nexts = body().regions[region].yields;
+  const std::span<const NodeId> inits = body().inits(n);
   prepare_for_loop(region_end_[region]);
+  const int reserve = home_reserve(region);
   for (size_t k = 0; k < args.size(); ++k) {
-    make_home(args[k], true);
-    set_home(args[k], inits[k], false);
+    const auto later = inits.subspan(k + 1);
+    const NodeId init = inits[k];
+    Value& from = values_[init];
+    if (std::find(later.begin(), later.end(), init) == later.end() && dies_in_register(init) &&
+        !from.is_invariant && !is_memory_constant(init) &&
+        has_registers(bank_of(from.cls), reserve)) {
+      // The register becomes the home.
+      Value& home = values_[args[k]];
+      home.is_fixed = true;
+      home.reg = std::exchange(from.reg, int8_t{-1});
+      owner_[bank_of(home.cls)][static_cast<size_t>(home.reg)] = args[k];
+      fixed_[bank_of(home.cls)] |= 1u << home.reg;
+      touch(init);
+      continue;
+    }
+    make_home(args[k], reserve);
+    if (is_memory_constant(init) && values_[args[k]].reg >= 0) {
+      load_value(init, values_[args[k]].reg);
+    } else {
+      set_home(args[k], init, false);
+    }
     end_step();
   }
+  const Label exit = asm_.newLabel();
   end_node();
   // Constants that the copies brought in would have to be there on every round.
   for (const Held& entry : snapshot()) {
     if (is_memory_constant(entry.value)) drop(entry.value);
   }
-  const int32_t saved = save_active();
+  // Each part that runs the loop has an Exit in it.
+  std::vector<int> parts;
+  std::vector<int32_t> saved;
+  for (const NodeId inner : body().regions[region].nodes) {
+    if (node(inner).op != Op::Exit) continue;
+    part_ = part_of(inner);
+    parts.push_back(part_);
+    saved.push_back(save_active());
+  }
+  loops_.push_back({region, exit, parts, parts.size(), {}});
   const std::vector<Held> at_head = snapshot();
   const Label head = asm_.newLabel();
-  const Label exit = asm_.newLabel();
-  loops_.push_back({region, exit, {}});
   asm_.bind(head);
   emit_region(region);
   if (!why_.empty()) return;
-  now_ = region_end_[region];
+  ++now_;
   // A next value that is another argument's home must be read before that home is written.
   std::vector<std::pair<size_t, int32_t>> copies;
   for (size_t k = 0; k < nexts.size(); ++k) {
@@ -499,7 +591,14 @@ void X86Stage::emit_loop(NodeId id) {
     end_step();
   }
   for (size_t k = 0; k < nexts.size(); ++k) {
-    if (nexts[k] == args[k]) continue;
+    if (defer_[nexts[k]] != Defer::ToHome) continue;
+    now_ = position_[nexts[k]];
+    emit_to_home(nexts[k], args[k]);
+    end_node();
+  }
+  now_ = region_end_[region];
+  for (size_t k = 0; k < nexts.size(); ++k) {
+    if (nexts[k] == args[k] || defer_[nexts[k]] == Defer::ToHome) continue;
     const auto copied = std::find_if(copies.begin(), copies.end(),
                                      [&](const auto& entry) { return entry.first == k; });
     if (copied == copies.end()) {
@@ -513,6 +612,7 @@ void X86Stage::emit_loop(NodeId id) {
       else
         op(x86::Inst::kIdVmovups, vec(source, cls), from);
       if (values_[args[k]].slot_valid) drop(args[k]);
+      part_ = part_of(args[k]);
       set_home_register(args[k], source, true);
       free_slots_.emplace_back(copied->second, value_bytes(cls));
     }
@@ -530,27 +630,34 @@ void X86Stage::emit_loop(NodeId id) {
     if (!is_dead(entry.value, now_)) after.push_back(entry);
   }
   set_state(after);
-  load_active(saved);
-  free_slots_.emplace_back(saved, is_avx512() ? 8 : vec_bytes_);
+  for (size_t k = 0; k < parts.size(); ++k) {
+    part_ = parts[k];
+    load_active(saved[k]);
+    free_slots_.emplace_back(saved[k], is_avx512() ? 8 : vec_bytes_);
+  }
   const std::vector<NodeId> results = results_of(id, args.size());
   for (size_t k = 0; k < args.size(); ++k) finish_home(args[k], results[k]);
 }
 
 void X86Stage::emit_exit(NodeId id) {
   LoopState& loop = loops_.back();
-  and_active(node(id).a, loop.exit);
+  and_active(node(id).a);
+  if (--loop.exits_left > 0) return;
+  test_active(loop.parts);
   end_node();
+  asm_.jz(loop.exit);
   loop.at_exit = snapshot();
 }
 
 void X86Stage::emit_if(NodeId id) {
   const Node& n = node(id);
-  const auto& then_values = body_.regions[n.b].yields;
-  const auto& else_values = body_.regions[n.c].yields;
+  const auto& then_values = body().regions[n.b].yields;
+  const auto& else_values = body().regions[n.c].yields;
   const std::vector<NodeId> results = results_of(id, then_values.size());
+  const int reserve = std::max(home_reserve(n.b), home_reserve(n.c));
   use(n.a);  // The condition must not be evicted between the two sides' tests for want of a slot.
   for (const NodeId result : results) {
-    if (result != kNone) make_home(result, true);
+    if (result != kNone) make_home(result, reserve);
   }
   const int32_t saved = save_active();
   const Label skip_then = asm_.newLabel();
@@ -574,14 +681,18 @@ void X86Stage::emit_if(NodeId id) {
     restore(at_fork, false);
     asm_.bind(skip);
   };
-  and_active(n.a, skip_then);
+  and_active(n.a);
+  test_active({&part_, 1});
+  asm_.jz(skip_then);
   end_node();
   side(n.b, then_values, skip_then, false);
   if (!why_.empty()) return;
   now_ = region_end_[n.b] + 1;
+  part_ = part_of(id);
   and_not_active(saved, n.a, skip_else);
   end_node();
   side(n.c, else_values, skip_else, true);
+  part_ = part_of(id);
   load_active(saved);
   free_slots_.emplace_back(saved, is_avx512() ? 8 : vec_bytes_);
   for (const NodeId result : results) {
@@ -595,7 +706,7 @@ int32_t X86Stage::save_active() {
   const TempScope scope(*this);
   if (is_avx512()) {
     const int32_t slot = new_slot(8);
-    asm_.kmovw(x86::ptr(x86::rsp, slot), x86::k1);
+    asm_.kmovw(x86::ptr(x86::rsp, slot), active_k());
     return slot;
   }
   const int32_t slot = new_slot(vec_bytes_);
@@ -607,47 +718,82 @@ int32_t X86Stage::save_active() {
 void X86Stage::load_active(int32_t slot) {
   const TempScope scope(*this);
   if (is_avx512()) {
-    asm_.kmovw(x86::k1, x86::ptr(x86::rsp, slot));
+    asm_.kmovw(active_k(), x86::ptr(x86::rsp, slot));
     return;
   }
   const x86::Vec mask = vec_bytes(temp(Class::Mask), vec_bytes_);
   op(x86::Inst::kIdVmovups, mask, x86::ptr(x86::rsp, slot));
-  op(x86::Inst::kIdVmovups, x86::ptr(x86::rsp, active_slot_), mask);
+  op(x86::Inst::kIdVmovups, active_memory(), mask);
 }
 
 int X86Stage::active() {
   if (is_avx512()) return 1;
   const int mask = temp(Class::Mask);
-  op(x86::Inst::kIdVmovups, vec_bytes(mask, vec_bytes_), x86::ptr(x86::rsp, active_slot_));
+  op(x86::Inst::kIdVmovups, vec_bytes(mask, vec_bytes_), active_memory());
   return mask;
 }
 
-void X86Stage::and_active(NodeId condition, Label if_none) {
+void X86Stage::and_active(NodeId condition) {
   const TempScope scope(*this);
+  if (defer_[condition] == Defer::ToExit) {
+    const Node& n = node(condition);
+    if (n.op == Op::And) {
+      and_active(n.a);
+      return and_active(n.b);
+    }
+    // A comparison under the mask is one and a conjunction.
+    const int a = use(n.a);
+    const Operand b = use_any(n.b);
+    with_mask(static_cast<int>(active_k().id()));
+    return compare(static_cast<int>(active_k().id()), a, b, node(n.a).type, predicate_of(n.op));
+  }
   const int mask = use(condition);
   if (is_avx512()) {
-    asm_.kandw(x86::k1, x86::k1, x86::KReg(static_cast<uint32_t>(mask)));
-    asm_.kortestw(x86::k1, x86::k1);
+    asm_.kandw(active_k(), active_k(), x86::KReg(static_cast<uint32_t>(mask)));
   } else {
     const x86::Vec both = vec_bytes(temp(Class::Mask), vec_bytes_);
-    op(x86::Inst::kIdVandps, both, vec_bytes(mask, vec_bytes_), x86::ptr(x86::rsp, active_slot_));
-    op(x86::Inst::kIdVmovups, x86::ptr(x86::rsp, active_slot_), both);
-    op(x86::Inst::kIdVptest, both, both);
+    op(x86::Inst::kIdVandps, both, vec_bytes(mask, vec_bytes_), active_memory());
+    op(x86::Inst::kIdVmovups, active_memory(), both);
   }
-  asm_.jz(if_none);
+}
+
+void X86Stage::test_active(std::span<const int> parts) {
+  const TempScope scope(*this);
+  const int given = part_;
+  part_ = parts.front();
+  if (is_avx512()) {
+    x86::KReg any = active_k();
+    for (size_t k = 1; k + 1 < parts.size(); ++k) {
+      const x86::KReg both(static_cast<uint32_t>(k == 1 ? temp(Class::Mask) : any.id()));
+      part_ = parts[k];
+      asm_.korw(both, any, active_k());
+      any = both;
+    }
+    part_ = parts.back();
+    asm_.kortestw(any, active_k());
+  } else {
+    const x86::Vec any = vec_bytes(temp(Class::Mask), vec_bytes_);
+    op(x86::Inst::kIdVmovups, any, active_memory());
+    for (const int part : parts.subspan(1)) {
+      part_ = part;
+      op(x86::Inst::kIdVorps, any, any, active_memory());
+    }
+    op(x86::Inst::kIdVptest, any, any);
+  }
+  part_ = given;
 }
 
 void X86Stage::and_not_active(int32_t saved, NodeId condition, Label if_none) {
   const TempScope scope(*this);
   const int mask = use(condition);
   if (is_avx512()) {
-    asm_.kmovw(x86::k1, x86::ptr(x86::rsp, saved));
-    asm_.kandnw(x86::k1, x86::KReg(static_cast<uint32_t>(mask)), x86::k1);
-    asm_.kortestw(x86::k1, x86::k1);
+    asm_.kmovw(active_k(), x86::ptr(x86::rsp, saved));
+    asm_.kandnw(active_k(), x86::KReg(static_cast<uint32_t>(mask)), active_k());
+    asm_.kortestw(active_k(), active_k());
   } else {
     const x86::Vec both = vec_bytes(temp(Class::Mask), vec_bytes_);
     op(x86::Inst::kIdVandnps, both, vec_bytes(mask, vec_bytes_), x86::ptr(x86::rsp, saved));
-    op(x86::Inst::kIdVmovups, x86::ptr(x86::rsp, active_slot_), both);
+    op(x86::Inst::kIdVmovups, active_memory(), both);
     op(x86::Inst::kIdVptest, both, both);
   }
   asm_.jz(if_none);
@@ -656,9 +802,9 @@ void X86Stage::and_not_active(int32_t saved, NodeId condition, Label if_none) {
 void X86Stage::raise(int mask_reg, uint32_t status) {
   const Label none = asm_.newLabel();
   if (is_avx512()) {
-    asm_.ktestw(x86::k1, x86::KReg(static_cast<uint32_t>(mask_reg)));
+    asm_.ktestw(active_k(), x86::KReg(static_cast<uint32_t>(mask_reg)));
   } else {
-    op(x86::Inst::kIdVptest, vec_bytes(mask_reg, vec_bytes_), x86::ptr(x86::rsp, active_slot_));
+    op(x86::Inst::kIdVptest, vec_bytes(mask_reg, vec_bytes_), active_memory());
   }
   asm_.jz(none);
   asm_.or_(x86::dword_ptr(x86::rsp, status_slot_), status);
@@ -670,7 +816,7 @@ void X86Stage::raise_bits(const x86::Gp& lanes, uint32_t status) {
   const TempScope scope(*this);
   const Label none = asm_.newLabel();
   if (is_avx512()) {
-    asm_.kmovw(x86::eax, x86::k1);
+    asm_.kmovw(x86::eax, active_k());
   } else {
     const x86::Vec mask = vec_bytes(active(), vec_bytes_);
     op(is_wide_ ? x86::Inst::kIdVmovmskpd : x86::Inst::kIdVmovmskps, x86::eax, mask);

@@ -12,6 +12,9 @@
 // once written stays valid). Loop arguments and If results have fixed homes. Where control flow
 // meets (loop heads, ends of branches), what was in registers on entry is brought back.
 //
+// Interleaving. A stage with a loop per lane may compute several vectors in one iteration: its body
+// holds parts (interleave.hpp), each with an active mask of its own.
+//
 // Masks. `active` is the set of lanes that run: all, but in the last iteration and inside Loop and
 // If regions. Stores, gathers, status and updates of loop arguments look at it; arithmetic does
 // not.
@@ -24,6 +27,7 @@
 #include <string>
 #include <vector>
 
+#include "lattice/jit/codegen/internal/interleave.hpp"
 #include "lattice/jit/codegen/isa.hpp"
 #include "lattice/jit/ir/stage.hpp"
 
@@ -34,12 +38,20 @@ namespace x86 = asmjit::x86;
 class X86Stage : public asmjit::ErrorHandler {
  public:
   // `is_scalar`: ScalarFn instead of StageFn.
-  X86Stage(const Stage& stage, std::span<const StrideClass> strides, Isa isa, bool is_scalar);
+  // What may use many registers, from the fastest to what always has enough of them.
+  enum class Effort : uint8_t {
+    Interleaved,  // several vectors side by side where that pays
+    Plain,        // one vector; arguments of loops in registers
+    Frugal,       // arguments of loops in the frame
+  };
+  X86Stage(const Stage& stage, std::span<const StrideClass> strides, Isa isa, bool is_scalar,
+           Effort effort = Effort::Interleaved);
 
   // Position-independent bytes; empty on refusal, then why() says what it was.
   [[nodiscard]] std::vector<std::byte> compile(asmjit::Logger* logger = nullptr);
   [[nodiscard]] const std::string& why() const noexcept { return why_; }
-  [[nodiscard]] int lanes() const noexcept { return lanes_; }
+  [[nodiscard]] bool lacks_registers() const noexcept { return lacks_registers_; }
+  [[nodiscard]] int lanes() const noexcept { return lanes_ * parts_; }
 
   void handleError(asmjit::Error error, const char* message, asmjit::BaseEmitter*) override;
 
@@ -71,13 +83,15 @@ class X86Stage : public asmjit::ErrorHandler {
   struct LoopState {
     ir::RegionId region;
     asmjit::Label exit;
+    std::vector<int> parts;  // that run it
+    size_t exits_left;       // not emitted yet, one a part
     std::vector<Held> at_exit;
   };
   // An element pointer, of an operand or an output: in a register, or in the frame.
   struct Pointer {
     int8_t reg = -1;
     int32_t slot = -1;
-    int32_t buffer = -1;        // frame offset of the padded copy of the last elements
+    int32_t buffer = -1;  // frame offset of the padded copy of the last elements, part after part
     int32_t stride_slot = -1;   // Strided: bytes per element, the buffer's in the last iteration
     int32_t offsets_slot = -1;  // Strided: byte offset of each lane, 64 bits each
     StrideClass stride = StrideClass::Contiguous;
@@ -92,6 +106,8 @@ class X86Stage : public asmjit::ErrorHandler {
   };
 
   // --- analysis (x86_stage.cpp) ---
+  void choose_width();
+  void divide_into_parts();
   void analyse();
   void mark_invariants();
   void number_region(ir::RegionId region);
@@ -100,6 +116,19 @@ class X86Stage : public asmjit::ErrorHandler {
   Class class_of(Type type) const noexcept;
   bool is_memory_constant(NodeId value) const noexcept;
   bool is_reloadable(NodeId value) const noexcept;
+
+  // --- loops (x86_loops.cpp) ---
+  // What a node waits for: nothing, its loop's Exit that it is a condition of, or the end of the
+  // round, where it is written straight to the argument's home.
+  enum class Defer : uint8_t { No, ToExit, ToHome };
+  void plan_loops();
+  void plan_loop(ir::RegionId region, std::span<const uint32_t> use_counts);
+  void plan_exit(NodeId exit, NodeId condition, std::span<const uint32_t> use_counts);
+  void prove_sums();
+  bool is_proven(NodeId sum, NodeId condition) const;
+  bool may_go_home(NodeId next, size_t index, const ir::Region& region) const;
+  void emit_to_home(NodeId id, NodeId home);
+  int home_reserve(ir::RegionId region) const;
 
   // --- registers (x86_registers.cpp) ---
   Bank bank_of(Class cls) const noexcept;
@@ -123,6 +152,9 @@ class X86Stage : public asmjit::ErrorHandler {
   void end_step();
   void touch(NodeId value) { touched_.push_back(value); }
   [[nodiscard]] bool is_fixed_in_register(NodeId value) const noexcept;
+  [[nodiscard]] int part_of(NodeId value) const noexcept {
+    return parts_ == 1 ? 0 : expanded_.parts[value];
+  }
   std::vector<Held> snapshot() const;
   void restore(const std::vector<Held>& state, bool is_loop_end);
   void set_state(const std::vector<Held>& state);
@@ -148,7 +180,8 @@ class X86Stage : public asmjit::ErrorHandler {
   void emit_loop(NodeId id);
   void emit_exit(NodeId id);
   void emit_if(NodeId id);
-  void make_home(NodeId value, bool allow_register);
+  bool has_registers(Bank bank, int count) const noexcept;
+  void make_home(NodeId value, int reserve);
   void set_home(NodeId home, NodeId from, bool masked);
   void set_home_register(NodeId home, int source, bool masked);
   [[nodiscard]] std::vector<NodeId> results_of(NodeId owner, size_t count) const;
@@ -156,10 +189,15 @@ class X86Stage : public asmjit::ErrorHandler {
   void prepare_for_loop(uint32_t end);
 
   // --- the active mask ---
+  x86::KReg active_k() const noexcept { return x86::KReg(static_cast<uint32_t>(1 + part_)); }
+  x86::Mem active_memory() const noexcept {
+    return x86::ptr(x86::rsp, active_slot_ + part_ * vec_bytes_);
+  }
   int32_t save_active();
   void load_active(int32_t slot);
   int active();  // a register that holds it (AVX2: a temp)
-  void and_active(NodeId condition, asmjit::Label if_none);
+  void and_active(NodeId condition);
+  void test_active(std::span<const int> parts);  // sets the zero flag when no lane is left
   void and_not_active(int32_t saved, NodeId condition, asmjit::Label if_none);
   void raise(int mask_reg, uint32_t status);  // status |= where mask & active
   void raise_bits(const x86::Gp& lanes, uint32_t status);
@@ -178,7 +216,7 @@ class X86Stage : public asmjit::ErrorHandler {
   bool loads_plainly(NodeId id) const noexcept;  // contiguous, of 4 or 8 bytes, no bool
   void store_outputs();
   void store_output(size_t index, int reg);
-  x86::Mem element_address(const Pointer& pointer);
+  x86::Mem element_address(const Pointer& pointer, int part);
   void load_lookup(NodeId id);
   void load_gather(NodeId id);
   void lane_index(NodeId id);
@@ -189,6 +227,10 @@ class X86Stage : public asmjit::ErrorHandler {
   // --- operations (x86_ops.cpp, x86_casts.cpp) ---
   enum Bitwise { kAnd, kOr, kXor, kAndNot };  // kAndNot: ~a & b
   enum Predicate { kEq, kLt, kLe, kNe, kUnordered };
+  static Predicate predicate_of(Op op) noexcept {
+    return op == Op::Eq ? kEq : op == Op::Ne ? kNe : op == Op::Lt ? kLt : kLe;
+  }
+  static uint32_t arithmetic_id(Op op, Type type) noexcept;
   void emit_op(NodeId id);
   void emit_unary(NodeId id);
   void emit_binary(NodeId id);
@@ -229,7 +271,8 @@ class X86Stage : public asmjit::ErrorHandler {
   void refuse(std::string why);
 
   bool is_avx512() const noexcept { return isa_ == Isa::Avx512; }
-  const Node& node(NodeId id) const noexcept { return body_.nodes[id]; }
+  const Node& node(NodeId id) const noexcept { return body().nodes[id]; }
+  const ir::Function& body() const noexcept { return *source_; }
 
   template <class... Operands>
   void op(uint32_t id, const Operands&... operands) {
@@ -248,10 +291,15 @@ class X86Stage : public asmjit::ErrorHandler {
   void with_mask(int k) { asm_.k(x86::KReg(static_cast<uint32_t>(k))); }
 
   const Stage& stage_;
-  const ir::Function& body_;
+  const ir::Function* source_;  // the stage's body, or expanded_'s
   std::span<const StrideClass> strides_;
   Isa isa_;
   bool is_scalar_;
+  Effort effort_;
+  bool lacks_registers_ = false;
+  int parts_ = 1;
+  int part_ = 0;  // of the node at hand: whose active mask counts
+  Interleaved expanded_;
   bool is_wide_ = false;
   int vec_bytes_ = 64;
   int lanes_ = 8;
@@ -264,6 +312,8 @@ class X86Stage : public asmjit::ErrorHandler {
   std::vector<uint32_t> uses_;                      // positions, by value
   std::vector<uint32_t> position_;                  // of each node
   std::vector<uint32_t> region_end_;                // position behind each region
+  std::vector<Defer> defer_;                        // by node
+  std::vector<bool> is_proven_sum_;                 // by node: checked, and cannot overflow
   std::vector<std::pair<NodeId, NodeId>> results_;  // (owner, Result node), sorted
   uint32_t now_ = 0;
   uint32_t end_ = 0;
@@ -290,6 +340,7 @@ class X86Stage : public asmjit::ErrorHandler {
   std::vector<Pointer> pointers_;  // Element operands that move, then outputs
   std::vector<int32_t>
       param_pointer_;        // by param: index into pointers_, -1: not an Element that moves
+  size_t output_count_ = 0;  // of the stage: of one part
   size_t first_output_ = 0;  // of pointers_
   std::vector<int32_t> scalar_slots_;  // by param: the frame's copy; -1: the caller's array
   int32_t tail_slot_ = -1;             // elements of the last, partial iteration; 0 before it

@@ -13,6 +13,7 @@ const make = {
 let replica = null;
 const commands = {
   create(client) {
+    replica?.free?.();
     replica = make(client);
     return null;
   },

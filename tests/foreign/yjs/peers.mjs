@@ -284,6 +284,10 @@ export class WasmReplica {
     this.array = this.doc.getArray("array");
     this.map = this.doc.getMap("map");
   }
+  // ywasm's finalizers throw when they run at a bad time: no handle is left to them.
+  free() {
+    for (const handle of [this.text, this.array, this.map, this.doc]) handle.free();
+  }
   operate(operations) {
     const before = this.Y.encodeStateVector(this.doc);
     let made = 0;

@@ -27,6 +27,7 @@
 #include "lattice/collab/crdt/internal/key_map.hpp"
 #include "lattice/collab/crdt/internal/run_index.hpp"
 #include "lattice/collab/crdt/internal/sequence.hpp"
+#include "lattice/collab/crdt/internal/siblings.hpp"
 #include "lattice/collab/crdt/internal/text_store.hpp"
 #include "lattice/collab/crdt/update_encoder.hpp"
 
@@ -218,6 +219,8 @@ class Document : public std::enable_shared_from_this<Document> {
   std::unordered_map<ClientId, uint32_t> client_indices;
   std::vector<uint32_t> store_order;  // clients with structs, in order of their first one
   std::unordered_map<Ref, ItemId> redone;
+  SiblingLists siblings;
+  uint64_t scan_steps = 0;  // items that conflict scans have passed, for tests of their bound
   std::vector<std::pair<uint32_t, uint32_t>> roots;  // name, type
 
   uint32_t client_index(ClientId id);
@@ -321,7 +324,9 @@ class Document : public std::enable_shared_from_this<Document> {
   // Merges leftwards from `p` as far as possible; returns the surviving position, counts merges.
   RunIndex::Position merge_lefts(ClientRuns& client, RunIndex::Position p, uint32_t& merged);
   Bytes transaction_update(TransactionState& transaction, UpdateVersion version);
-  bool may_extend(const Item& item) const;
+  // Whether units may go on in the run at once. They become the first child of its last unit, which
+  // no list of siblings would know.
+  bool may_extend(const Item& item);
 
   // --- encoding (encode.cpp)
   template <class Writer>
@@ -446,6 +451,9 @@ class Document : public std::enable_shared_from_this<Document> {
   void link_sequence(TypeData& parent, Ref ref);
   void unlink_merged(ClientRuns& client, Item& left, Ref left_ref, Ref right_ref);
   void scan_conflicts(Ref ref, TypeData& parent);
+  // Finds the item's place by the list of its siblings, if there is one, and adds it to that.
+  bool place_among_siblings(Ref ref);
+  void make_siblings(const SiblingKey& key, Ref first, uint32_t steps_max);
   bool try_merge(Ref left_ref, Ref right_ref);
   void kill_type(uint32_t type);
   friend struct Applier;

@@ -36,18 +36,70 @@ class Scanned {
 
 }  // namespace
 
+namespace {
+
+SiblingKey key_of(const Item& item) {
+  return {item.parent, item.has_sub() ? item.sub : UINT32_MAX, item.origin};
+}
+
+}  // namespace
+
+void Document::make_siblings(const SiblingKey& key, Ref first, uint32_t steps_max) {
+  Siblings list;
+  Scanned scanned;
+  Ref last = kNil;
+  for (Ref o = first; o != kNil; o = items[o].right) {
+    if (scanned.size() == steps_max) return;
+    const Item& item = items[o];
+    const bool is_child = item.origin == key.origin;
+    if (!is_child && (!item.origin || scanned.ordinal(find(item.origin)) == UINT32_MAX)) break;
+    scanned.push(o);
+    if (!is_child) continue;
+    list.insert(last, o, clients[item.client].id, item.right_origin);
+    last = o;
+  }
+  siblings.add(key, std::move(list));
+}
+
+bool Document::place_among_siblings(Ref ref) {
+  Item& item = items[ref];
+  Siblings* list = siblings.find(key_of(item));
+  if (list == nullptr) return false;
+  const auto [before, next] = list->find(clients[item.client].id, item.right_origin, item.right);
+  if (before != kNil) {
+    if (next != kNil) {
+      item.left = items[next].left;
+    } else {
+      // The last child: its descendants end where an origin is none of them.
+      Scanned scanned;
+      item.left = before;
+      scanned.push(before);
+      for (Ref o = items[before].right; o != kNil && o != item.right; o = items[o].right) {
+        if (!items[o].origin || scanned.ordinal(find(items[o].origin)) == UINT32_MAX) break;
+        scanned.push(o);
+        item.left = o;
+      }
+      scan_steps += scanned.size();
+    }
+  }
+  list->insert(before, ref, clients[item.client].id, item.right_origin);
+  return true;
+}
+
 void Document::scan_conflicts(Ref ref, TypeData& parent) {
   Item& item = items[ref];
   Ref left = item.left;
   Ref o;
+  uint32_t steps = 0;
   if (left != kNil) {
     o = items[left].right;
   } else if (item.has_sub()) {
     o = parent.keys.get(item.sub);
-    while (o != kNil && items[o].left != kNil) o = items[o].left;
+    for (; o != kNil && items[o].left != kNil; o = items[o].left) ++steps;
   } else {
     o = parent.start;
   }
+  const Ref first = o;
   const ClientId own = clients[item.client].id;
   Scanned scanned;
   uint32_t conflicting_from = 0;  // ordinals from here on are Yjs's conflictingItems
@@ -74,6 +126,18 @@ void Document::scan_conflicts(Ref ref, TypeData& parent) {
     o = other.right;
   }
   item.left = left;
+  steps += scanned.size();
+  scan_steps += steps;
+  if (steps > siblings.scan_max) {
+    const SiblingKey key = key_of(item);
+    const uint32_t steps_max = siblings.charge(key, steps);
+    if (steps_max != 0) {
+      // This one is no part of the list yet: it is placed once more, through it.
+      make_siblings(key, first, steps_max);
+      item.left = item.origin ? clean_end(item.origin) : kNil;
+      if (!place_among_siblings(ref)) item.left = left;
+    }
+  }
 }
 
 void Document::link_sequence(TypeData& parent, Ref ref) {
@@ -83,7 +147,12 @@ void Document::link_sequence(TypeData& parent, Ref ref) {
     items[item.left].right = ref;
   } else if (item.has_sub()) {
     Ref first = parent.keys.get(item.sub);
-    while (first != kNil && items[first].left != kNil) first = items[first].left;
+    const Siblings* list = siblings.empty() ? nullptr : siblings.find(key_of(item));
+    if (list != nullptr && first != kNil) {
+      first = list->next_of(ref);
+    } else {
+      while (first != kNil && items[first].left != kNil) first = items[first].left;
+    }
     item.right = first;
   } else {
     item.right = parent.start;
@@ -117,7 +186,12 @@ void Document::integrate(Ref ref) {
   TypeData& parent = types[item.parent];
   if ((item.left == kNil && (item.right == kNil || items[item.right].left != kNil)) ||
       (item.left != kNil && items[item.left].right != item.right)) {
-    scan_conflicts(ref, parent);
+    if (siblings.empty() || !place_among_siblings(ref)) scan_conflicts(ref, parent);
+  } else if (!siblings.empty()) {
+    // Right behind its origin, so before all other children.
+    if (Siblings* list = siblings.find(key_of(item))) {
+      list->insert(kNil, ref, clients[item.client].id, item.right_origin);
+    }
   }
   link_sequence(parent, ref);
   add_struct(ref);
@@ -252,6 +326,7 @@ void Document::delete_item(Ref first) {
 void Document::kill_type(uint32_t index) {
   TypeData& type = types[index];
   type.start = kNil;
+  if (!siblings.empty()) siblings.forget_type(index);
   sequences.clear(type.root);
   type.length = 0;
   type.keys.clear();

@@ -175,6 +175,9 @@ bool Document::try_merge(Ref left_ref, Ref right_ref) {
       left.kind != Content::Json) {
     return false;
   }
+  if (!siblings.empty()) {
+    siblings.forget({left.parent, left.has_sub() ? left.sub : UINT32_MAX, left.last_id()});
+  }
   TypeData& parent = types[left.parent];
   const uint32_t visible = right.visible();
   if (!right.has_sub()) {
@@ -221,7 +224,10 @@ void Document::merge_deletes(std::span<const DeleteRange> deletes) {
   }
 }
 
-bool Document::may_extend(const Item& item) const {
+bool Document::may_extend(const Item& item) {
+  if (!siblings.empty()) {
+    siblings.forget({item.parent, item.has_sub() ? item.sub : UINT32_MAX, item.last_id()});
+  }
   return item_observers == 0 || item.clock >= before_now(item.client);
 }
 

@@ -63,7 +63,7 @@ struct CompileOptions {
   bool allow_machine_code = true;
   // Element operations (elements x nodes) below which the first run stays in tier 0.
   int64_t machine_code_threshold = 20000;
-  // Threads for large runs; 0 means as many as the machine has, 1 none but the caller's.
+  // Threads for large runs; 0 means thread_count(), 1 none but the caller's.
   int threads = 1;
 };
 

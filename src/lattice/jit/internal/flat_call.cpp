@@ -76,7 +76,9 @@ bool CompiledKernel::run_flat(const void* const* args, void* const* outputs, int
                               uint32_t& status) noexcept {
   if (!flat_.is_flat || n <= 0) return false;
   StageFn code = stages_[static_cast<size_t>(plan_.steps[0].stage)]->contiguous_code();
-  if (code == nullptr) return false;
+  // Above that, threads may be worth it, or stores past the caches.
+  constexpr int64_t kElementsMax = 8192;
+  if (code == nullptr || n > kElementsMax) return false;
   const void* in[kFlatMax];
   Bits scalars[kFlatMax];
   void* out[kFlatMax];

@@ -14,36 +14,90 @@
 
 namespace lattice::jit::internal {
 
+inline constexpr uint32_t kFpStatuses =
+    kStatusFpInvalid | kStatusFpDivide | kStatusFpOverflow | kStatusFpUnderflow;
+
+#if defined(__SSE2__)
+
+inline uint32_t fp_statuses(uint32_t raised) noexcept {
+  return ((raised & 1) != 0 ? uint32_t{kStatusFpInvalid} : 0) |
+         ((raised & 4) != 0 ? uint32_t{kStatusFpDivide} : 0) |
+         ((raised & 8) != 0 ? uint32_t{kStatusFpOverflow} : 0) |
+         ((raised & 16) != 0 ? uint32_t{kStatusFpUnderflow} : 0);
+}
+
 // Of the thread that makes it, from then on. The thread's own flags are kept.
 class FpFlags {
  public:
-#if defined(__SSE2__)
   // Writing the register is slow, and mostly there is nothing to clear but "inexact".
-  FpFlags() : saved_(_mm_getcsr()) {
+  FpFlags() noexcept : saved_(_mm_getcsr()) {
     if ((saved_ & kReported) != 0) _mm_setcsr(saved_ & ~kReported);
   }
-  uint32_t end() {
+  uint32_t end() noexcept {
     uint32_t raised = _mm_getcsr();
-    if ((saved_ & kReported) != 0) _mm_setcsr(saved_ | (raised & 0x3f));
-    return ((raised & 1) != 0 ? uint32_t{kStatusFpInvalid} : 0) |
-           ((raised & 4) != 0 ? uint32_t{kStatusFpDivide} : 0) |
-           ((raised & 8) != 0 ? uint32_t{kStatusFpOverflow} : 0) |
-           ((raised & 16) != 0 ? uint32_t{kStatusFpUnderflow} : 0);
+    if ((saved_ & kReported) != 0) _mm_setcsr(saved_ | (raised & kFlags));
+    return fp_statuses(raised);
   }
 
  private:
   static constexpr uint32_t kReported = 1 | 4 | 8 | 16;
+  static constexpr uint32_t kFlags = 0x3f;
   uint32_t saved_;
-#else
-  FpFlags() { std::feclearexcept(FE_ALL_EXCEPT); }
-  uint32_t end() {
-    int raised = std::fetestexcept(FE_ALL_EXCEPT);
-    return ((raised & FE_INVALID) != 0 ? uint32_t{kStatusFpInvalid} : 0) |
-           ((raised & FE_DIVBYZERO) != 0 ? uint32_t{kStatusFpDivide} : 0) |
-           ((raised & FE_OVERFLOW) != 0 ? uint32_t{kStatusFpOverflow} : 0) |
-           ((raised & FE_UNDERFLOW) != 0 ? uint32_t{kStatusFpUnderflow} : 0);
-  }
-#endif
 };
+
+// Rounding and the treatment of subnormals of one thread, to be used by others that work for it.
+class FpControl {
+ public:
+  FpControl() noexcept : control_(_mm_getcsr() & ~uint32_t{0x3f}) {}
+  // Calls fn in that mode; returns the statuses that it raised.
+  template <class Fn>
+  uint32_t call(Fn&& fn) const {
+    uint32_t saved = _mm_getcsr();
+    _mm_setcsr(control_);
+    fn();
+    uint32_t raised = _mm_getcsr();
+    _mm_setcsr(saved);
+    return fp_statuses(raised);
+  }
+
+ private:
+  uint32_t control_;
+};
+
+#else
+
+inline uint32_t fp_statuses(int raised) noexcept {
+  return ((raised & FE_INVALID) != 0 ? uint32_t{kStatusFpInvalid} : 0) |
+         ((raised & FE_DIVBYZERO) != 0 ? uint32_t{kStatusFpDivide} : 0) |
+         ((raised & FE_OVERFLOW) != 0 ? uint32_t{kStatusFpOverflow} : 0) |
+         ((raised & FE_UNDERFLOW) != 0 ? uint32_t{kStatusFpUnderflow} : 0);
+}
+
+class FpFlags {
+ public:
+  FpFlags() noexcept { std::feclearexcept(FE_ALL_EXCEPT); }
+  uint32_t end() noexcept { return fp_statuses(std::fetestexcept(FE_ALL_EXCEPT)); }
+};
+
+class FpControl {
+ public:
+  FpControl() noexcept { std::fegetenv(&environment_); }
+  template <class Fn>
+  uint32_t call(Fn&& fn) const {
+    std::fenv_t saved;
+    std::fegetenv(&saved);
+    std::fesetenv(&environment_);
+    std::feclearexcept(FE_ALL_EXCEPT);
+    fn();
+    int raised = std::fetestexcept(FE_ALL_EXCEPT);
+    std::fesetenv(&saved);
+    return fp_statuses(raised);
+  }
+
+ private:
+  std::fenv_t environment_;
+};
+
+#endif
 
 }  // namespace lattice::jit::internal

@@ -5,6 +5,8 @@
 #include <cstring>
 #include <string>
 
+#include "lattice/jit/thread_pool.hpp"
+
 namespace lattice::jit::internal {
 
 using ir::kNone;
@@ -33,7 +35,9 @@ Run::Run(const CompiledKernel& kernel, std::span<const ArrayView> args,
                        std::to_string(f_.params[k].rank));
     }
   }
-  if (!infer_only_) plan_outputs();
+  if (infer_only_) return;
+  threads_ = kernel.options_.threads == 0 ? thread_count() : kernel.options_.threads;
+  plan_outputs();
 }
 
 uint32_t Run::run() {

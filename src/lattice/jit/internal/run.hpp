@@ -20,6 +20,7 @@
 #include "lattice/jit/internal/layout.hpp"
 #include "lattice/jit/internal/reduce_ops.hpp"
 #include "lattice/jit/internal/stage_runner.hpp"
+#include "lattice/jit/internal/stage_walk.hpp"
 #include "lattice/jit/interpreter.hpp"
 
 namespace lattice::jit::internal {
@@ -41,10 +42,7 @@ class Run {
     bool is_set = false;    // the shape is known
     bool is_known = false;  // the elements are
   };
-  struct Operands {
-    std::vector<const StridedArray*> elements;
-    std::vector<Bits> scalars;
-    std::vector<SourceArray> sources;
+  struct Operands : StageArrays {
     bool known = true;
   };
 
@@ -71,8 +69,9 @@ class Run {
   // --- steps that run a stage (run_stage.cpp)
 
   Operands collect(const Stage& stage, const std::vector<ir::NodeId>& inputs);
+  // `is_last`: the outputs are the caller's, and nothing reads them.
   void execute(StageRunner& runner, const Operands& operands, const Shape& domain,
-               std::span<const StridedArray> outputs);
+               std::span<const StridedArray> outputs, bool is_last);
   void map(const PlanStep& step);
   void reduce(const PlanStep& step);
   // A full reduction whose operands lie in one run is computed tile by tile.
@@ -96,6 +95,7 @@ class Run {
   std::span<const ArrayView> args_;
   std::span<const ArrayView> outputs_;
   bool infer_only_;
+  int threads_ = 1;
   uint32_t status_ = 0;
   BufferPool pool_;
   std::vector<Value> values_;

@@ -1,9 +1,13 @@
 // SPDX-License-Identifier: MIT
 // The steps that run stages: element-wise maps and reductions of them.
 #include <algorithm>
+#include <atomic>
 #include <cstring>
 
+#include "lattice/jit/internal/fp_flags.hpp"
+#include "lattice/jit/internal/parallel_reduce.hpp"
 #include "lattice/jit/internal/run.hpp"
+#include "lattice/jit/thread_pool.hpp"
 
 namespace lattice::jit::internal {
 
@@ -15,6 +19,9 @@ using ir::NodeId;
 namespace {
 
 bool is_arg(Op op) noexcept { return op == Op::ReduceArgMin || op == Op::ReduceArgMax; }
+
+// Time to read and add, per byte that a fused reduction reads.
+constexpr double kNsPerReducedByte = 0.02;
 
 }  // namespace
 
@@ -49,61 +56,10 @@ Run::Operands Run::collect(const Stage& stage, const std::vector<NodeId>& inputs
 }
 
 void Run::execute(StageRunner& runner, const Operands& operands, const Shape& domain,
-                  std::span<const StridedArray> outputs) {
-  if (domain.count() == 0) return;
-  std::vector<const StridedArray*> all = operands.elements;
-  for (const StridedArray& output : outputs) all.push_back(&output);
-  Axes axes = plan_axes(domain, all);
-  size_t element_count = operands.elements.size();
-  int inner = axes.count - 1;
-  std::vector<const void*> in(element_count);
-  std::vector<int64_t> in_stride(element_count);
-  std::vector<void*> out(outputs.size());
-  std::vector<int64_t> out_stride(outputs.size());
-  for (size_t j = 0; j < element_count; ++j) {
-    in[j] = operands.elements[j]->data;
-    in_stride[j] = axes.stride[j][inner];
-  }
-  for (size_t j = 0; j < outputs.size(); ++j) {
-    out[j] = const_cast<void*>(outputs[j].data);
-    out_stride[j] = axes.stride[element_count + j][inner];
-  }
-  StageCall call{in.data(),
-                 in_stride.data(),
-                 operands.scalars.data(),
-                 operands.sources.data(),
-                 out.data(),
-                 out_stride.data(),
-                 nullptr,
-                 axes.extent[inner],
-                 0};
-  StageRunner::Prepared code = runner.prepare(call, domain.count());
-  std::array<int64_t, kRankMax> at{};
-  for (;;) {
-    runner.run(code, call, scratch_);
-    int k = inner;
-    for (;;) {
-      if (k == 0) {
-        status_ |= call.status;
-        return;
-      }
-      --k;
-      for (size_t j = 0; j < element_count; ++j) {
-        in[j] = static_cast<const char*>(in[j]) + axes.stride[j][k];
-      }
-      for (size_t j = 0; j < outputs.size(); ++j) {
-        out[j] = static_cast<char*>(out[j]) + axes.stride[element_count + j][k];
-      }
-      if (++at[k] < axes.extent[k]) break;
-      for (size_t j = 0; j < element_count; ++j) {
-        in[j] = static_cast<const char*>(in[j]) - axes.stride[j][k] * axes.extent[k];
-      }
-      for (size_t j = 0; j < outputs.size(); ++j) {
-        out[j] = static_cast<char*>(out[j]) - axes.stride[element_count + j][k] * axes.extent[k];
-      }
-      at[k] = 0;
-    }
-  }
+                  std::span<const StridedArray> outputs, bool is_last) {
+  WalkStatus status = walk_stage(runner, operands, domain, outputs,
+                                 {.threads = threads_, .streams = is_last}, scratch_);
+  status_ |= status.stage | (status.flags & kernel_.reported_);
 }
 
 void Run::map(const PlanStep& step) {
@@ -111,6 +67,7 @@ void Run::map(const PlanStep& step) {
   Shape domain = broadcast(step.leaves);
   Operands operands = collect(runner.stage(), step.inputs);
   std::vector<StridedArray> outputs;
+  bool is_last = kernel_.plan_.steps.size() == 1;
   for (NodeId id : step.outputs) {
     Value& v = values_[id];
     auto direct = direct_.find(id);
@@ -131,13 +88,14 @@ void Run::map(const PlanStep& step) {
       }
     }
     allocate(v, f_[id].type, domain);
+    is_last = false;
     outputs.push_back(v.array);
   }
   if (infer_only_ && (!operands.known || domain.rank != 0)) {
     for (NodeId id : step.outputs) values_[id].is_known = false;
     return;
   }
-  execute(runner, operands, domain, outputs);
+  execute(runner, operands, domain, outputs, is_last);
 }
 
 void Run::reduce(const PlanStep& step) {
@@ -180,8 +138,9 @@ void Run::reduce(const PlanStep& step) {
     allocate(temporary, f_[node.a].type, from);
     execute(*kernel_.stages_[step.stage],
             collect(kernel_.stages_[step.stage]->stage(), step.inputs), from,
-            std::span(&temporary.array, 1));
-    reduce_array(node.op, temporary.array, axes, chunked, result);
+            std::span(&temporary.array, 1), false);
+    status_ |= kernel_.reported_ &
+               reduce_array_on_threads(node.op, temporary.array, axes, chunked, result, threads_);
     return;
   }
   StridedArray array = value(step.inputs[0]).array;
@@ -192,7 +151,8 @@ void Run::reduce(const PlanStep& step) {
     array.stride = stride;
     array.shape = from;
   }
-  reduce_array(node.op, array, axes, chunked, result);
+  status_ |=
+      kernel_.reported_ & reduce_array_on_threads(node.op, array, axes, chunked, result, threads_);
 }
 
 bool Run::fused_reduce(const PlanStep& step, const Shape& domain, bool is_full, bool chunked,
@@ -209,33 +169,82 @@ bool Run::fused_reduce(const PlanStep& step, const Shape& domain, bool is_full, 
   all.push_back(&fresh);
   Axes axes = plan_axes(domain, all);
   if (axes.count != 1) return false;
+  int64_t n = domain.count();
   size_t element_count = operands.elements.size();
-  std::vector<const void*> in(element_count);
   std::vector<int64_t> in_stride(element_count);
-  for (size_t j = 0; j < element_count; ++j) in_stride[j] = axes.stride[j][0];
-  void* tile = nullptr;
+  double bytes_read = 0;
+  for (size_t j = 0; j < element_count; ++j) {
+    in_stride[j] = axes.stride[j][0];
+    bytes_read += byte_size(operands.elements[j]->type);
+  }
   int64_t out_stride = byte_size(type);
-  StageCall call{in.data(),
-                 in_stride.data(),
-                 operands.scalars.data(),
-                 operands.sources.data(),
-                 &tile,
-                 &out_stride,
-                 nullptr,
-                 0,
-                 0};
-  StageRunner::Prepared code = runner.prepare(call, domain.count());
-  std::shared_ptr<void> memory = pool_.take(static_cast<size_t>(kFusedTile * byte_size(type)));
-  auto fill = [&](int64_t first, int64_t count, void* to) {
-    for (size_t j = 0; j < element_count; ++j) {
-      in[j] = static_cast<const char*>(operands.elements[j]->data) + first * in_stride[j];
-    }
-    tile = to;
-    call.n = count;
-    runner.run(code, call, scratch_);
+  auto call_of = [&](const std::vector<const void*>& in, void*& tile) {
+    return StageCall{in.data(),
+                     in_stride.data(),
+                     operands.scalars.data(),
+                     operands.sources.data(),
+                     &tile,
+                     &out_stride,
+                     nullptr,
+                     0,
+                     0};
   };
-  reduce_tiles(node.op, type, domain.count(), chunked, fill, memory.get(), result);
-  status_ |= call.status;
+  StageRunner::Prepared code;
+  {
+    std::vector<const void*> in;
+    void* tile = nullptr;
+    code = runner.prepare(call_of(in, tile), n);
+  }
+  auto tile_bytes = static_cast<size_t>(kFusedTile * byte_size(type));
+  // The elements [first, last) into one result.
+  auto reduce_piece = [&](int64_t first, int64_t last, TileScratch& scratch, void* memory,
+                          void* to) {
+    std::vector<const void*> in(element_count);
+    void* tile = nullptr;
+    StageCall call = call_of(in, tile);
+    auto fill = [&](int64_t at, int64_t count, void* target) {
+      for (size_t j = 0; j < element_count; ++j) {
+        in[j] = static_cast<const char*>(operands.elements[j]->data) + (first + at) * in_stride[j];
+      }
+      tile = target;
+      call.n = count;
+      runner.run(code, call, scratch);
+    };
+    reduce_tiles(node.op, type, last - first, chunked, fill, memory, to);
+    return call.status;
+  };
+  std::vector<int64_t> starts = reduction_pieces(node.op, type, n, chunked);
+  auto count = static_cast<int64_t>(starts.size()) - 1;
+  if (count == 1) {
+    std::shared_ptr<void> memory = pool_.take(tile_bytes);
+    status_ |= reduce_piece(0, n, scratch_, memory.get(), result);
+    return true;
+  }
+  auto bytes = static_cast<size_t>(byte_size(type));
+  std::vector<Bits> partial((static_cast<size_t>(count) * bytes + 7) / 8);
+  Chunks chunks =
+      plan_chunks(n, runner.ns_per_element(code) + kNsPerReducedByte * bytes_read, threads_);
+  auto participants = static_cast<size_t>(chunks.threads);
+  std::vector<TileScratch> scratches(participants);
+  std::vector<std::shared_ptr<void>> tiles;
+  for (size_t k = 0; k < participants; ++k) tiles.push_back(pool_.take(tile_bytes));
+  std::atomic<uint32_t> of_stage{0};
+  std::atomic<uint32_t> of_flags{0};
+  FpControl control;
+  ThreadPool::instance().run(count, chunks.threads, [&](int64_t k, int participant) {
+    auto at = static_cast<size_t>(k);
+    auto who = static_cast<size_t>(participant);
+    uint32_t status = 0;
+    uint32_t flags = control.call([&] {
+      status = reduce_piece(starts[at], starts[at + 1], scratches[who], tiles[who].get(),
+                            reinterpret_cast<char*>(partial.data()) + at * bytes);
+    });
+    of_stage.fetch_or(status, std::memory_order_relaxed);
+    of_flags.fetch_or(flags, std::memory_order_relaxed);
+  });
+  combine_pieces(node.op, type, n, chunked, partial.data(), count, result);
+  status_ |= of_stage.load(std::memory_order_relaxed) |
+             (of_flags.load(std::memory_order_relaxed) & kernel_.reported_);
   return true;
 }
 

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 #include "lattice/jit/internal/stage_runner.hpp"
 
+#include <algorithm>
+
 #if __has_include("lattice/jit/codegen/stage_compiler.hpp")
 #include "lattice/jit/codegen/stage_compiler.hpp"
 #define LATTICE_JIT_HAS_COMPILER 1
@@ -21,8 +23,33 @@ struct StageRunner::Variants {
   std::string refusal;
 };
 
+namespace {
+
+// How many simple operations an element takes. Nobody knows how often a loop runs.
+double work_of(const ir::Function& body, ir::RegionId region, double weight) {
+  constexpr double kRounds = 16;
+  constexpr double kLibraryCall = 200;
+  double work = 0;
+  for (ir::NodeId id : body.regions[region].nodes) {
+    const ir::Node& node = body[id];
+    if (node.op == Op::Loop) {
+      work += work_of(body, node.c, std::min(weight * kRounds, kRounds * kRounds));
+    } else if (node.op == Op::If) {
+      work += work_of(body, node.b, weight) + work_of(body, node.c, weight);
+    } else if (op_kind(node.op) != OpKind::Leaf) {
+      work += weight * (op_kind(node.op) == OpKind::Math ? kLibraryCall : 1);
+    }
+  }
+  return work;
+}
+
+}  // namespace
+
 StageRunner::StageRunner(Stage stage, const CompileOptions& options)
-    : stage_(std::move(stage)), options_(options), variants_(std::make_unique<Variants>()) {}
+    : stage_(std::move(stage)),
+      options_(options),
+      work_per_element_(1 + work_of(stage_.body, 0, 1)),
+      variants_(std::make_unique<Variants>()) {}
 
 StageRunner::~StageRunner() = default;
 
@@ -42,7 +69,7 @@ std::string StageRunner::refusal() const {
 std::string StageRunner::assembly() const {
   std::string text;
 #ifdef LATTICE_JIT_HAS_COMPILER
-  constexpr std::string_view kNames[] = {"contiguous", "broadcast", "strided"};
+  constexpr std::string_view kNames[] = {"contiguous", "broadcast", "strided", "stream"};
   std::lock_guard lock(mutex_);
   if (variants_->scalar != nullptr) {
     text += "; scalars, " + std::string(name(variants_->scalar->isa)) + "\n";
@@ -63,13 +90,13 @@ std::string StageRunner::assembly() const {
   return text;
 }
 
-StageRunner::Prepared StageRunner::prepare(const StageCall& call, int64_t elements) {
+StageRunner::Prepared StageRunner::prepare(const StageCall& call, int64_t elements, bool streams) {
 #ifdef LATTICE_JIT_HAS_COMPILER
   if (!options_.allow_machine_code) return {};
   int64_t work = elements * static_cast<int64_t>(stage_.body.nodes.size());
   // The first small run stays in the interpreter; a second one shows that there will be more.
   bool is_first = work_.fetch_add(work + 1, std::memory_order_relaxed) == 0;
-  if (is_first && work < options_.machine_code_threshold) return {};
+  if (is_first && !streams && work < options_.machine_code_threshold) return {};
   std::vector<StrideClass> classes;
   bool is_contiguous = true;
   auto classify = [&](int64_t stride, Type type) {
@@ -89,6 +116,7 @@ StageRunner::Prepared StageRunner::prepare(const StageCall& call, int64_t elemen
     classify(call.out_stride[k], stage_.body[stage_.body.outputs()[k]].type);
     // Of one element, any class will do.
     if (classes.back() == StrideClass::Broadcast) classes.back() = StrideClass::Strided;
+    if (streams) classes.back() = StrideClass::Stream;
   }
   std::lock_guard lock(mutex_);
   for (const Variants::Variant& variant : variants_->list) {
@@ -96,17 +124,19 @@ StageRunner::Prepared StageRunner::prepare(const StageCall& call, int64_t elemen
   }
   std::string why;
   std::shared_ptr<const StageCode> code = compile_stage(stage_, classes, chosen_isa(), why);
+  if (streams && code != nullptr && kStreamLanes % code->lanes != 0) code = nullptr;
   variants_->list.push_back({std::move(classes), code});
   if (code == nullptr) {
-    variants_->refusal = why;
+    if (!streams) variants_->refusal = why;
     return {};
   }
   tier_.store(Tier::Machine, std::memory_order_relaxed);
-  if (is_contiguous) contiguous_.store(code->fn, std::memory_order_release);
+  if (is_contiguous && !streams) contiguous_.store(code->fn, std::memory_order_release);
   return {code->fn};
 #else
   (void)call;
   (void)elements;
+  (void)streams;
   return {};
 #endif
 }

@@ -27,8 +27,13 @@ class StageRunner {
     StageFn code = nullptr;  // null: the interpreter
   };
 
-  // Code for the strides in `call`; `elements` is how many the whole run has.
-  Prepared prepare(const StageCall& call, int64_t elements);
+  // Code for the strides in `call`; `elements` is how many the whole run has. `streams`: outputs of
+  // class Stream (their strides are those of contiguous ones), or no code.
+  Prepared prepare(const StageCall& call, int64_t elements, bool streams = false);
+  // What an element costs, roughly, without reading and writing it.
+  double ns_per_element(const Prepared& prepared) const noexcept {
+    return work_per_element_ * (prepared.code != nullptr ? kMachineNs : kInterpreterNs);
+  }
   void run(const Prepared& prepared, StageCall& call, TileScratch& scratch) const {
     if (prepared.code != nullptr) {
       prepared.code(&call);
@@ -55,10 +60,15 @@ class StageRunner {
  private:
   struct Variants;
 
+  // Of a simple operation on an element.
+  static constexpr double kMachineNs = 0.04;
+  static constexpr double kInterpreterNs = 0.5;
+
   const Interpreter& interpreter() const;
 
   const Stage stage_;
   const CompileOptions options_;
+  const double work_per_element_;  // simple operations
   mutable std::mutex mutex_;
   mutable std::unique_ptr<Interpreter> interpreter_;
   mutable std::atomic<const Interpreter*> ready_{nullptr};

@@ -68,7 +68,11 @@ enum class StrideClass : uint8_t {
   Contiguous,  // stride == byte_size(type)
   Broadcast,   // stride == 0 (operands only)
   Strided,
+  // Outputs only: contiguous, aligned to 64 bytes at lane 0, n a multiple of kStreamLanes; stored
+  // past the caches where the machine can. The caller orders the stores (sfence).
+  Stream,
 };
+inline constexpr int64_t kStreamLanes = 64;
 
 // Memory rules that code may rely on: an output either does not overlap an Element operand, or
 // starts at the same address with the same stride and size (in place); it never overlaps a Source.

@@ -59,6 +59,8 @@ void X86Stage::assign_pointers() {
   for (size_t k = 0; k < outputs.size(); ++k) {
     StrideClass stride = strides_[params + k];
     if (stride == StrideClass::Broadcast) stride = StrideClass::Strided;
+    streams_ = stride == StrideClass::Stream;  // of all outputs or none
+    if (streams_) stride = StrideClass::Contiguous;
     add(stride, node(outputs[k]).type, true, static_cast<uint16_t>(k));
   }
   size_t next = 0;
@@ -688,7 +690,7 @@ void X86Stage::store_output(size_t index, int reg) {
         asm_.mov(to, x86::rcx);
     }
   } else if (bytes >= 4) {
-    op(x86::Inst::kIdVmovups, to, vec(reg, cls));
+    op(streams_ ? x86::Inst::kIdVmovntps : x86::Inst::kIdVmovups, to, vec(reg, cls));
   } else if (is_avx512()) {
     op(bytes == 1 ? x86::Inst::kIdVpmovdb : x86::Inst::kIdVpmovdw, to, vec(reg, cls));
   } else {

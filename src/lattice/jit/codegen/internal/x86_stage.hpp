@@ -293,6 +293,7 @@ class X86Stage : public asmjit::ErrorHandler {
   const Stage& stage_;
   const ir::Function* source_;  // the stage's body, or expanded_'s
   std::span<const StrideClass> strides_;
+  bool streams_ = false;  // outputs are of class Stream
   Isa isa_;
   bool is_scalar_;
   Effort effort_;

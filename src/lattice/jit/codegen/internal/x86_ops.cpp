@@ -91,8 +91,17 @@ void X86Stage::emit_op(NodeId id) {
     case Op::CopySign: {
       const Class cls = values_[id].cls;
       const Bits sign = cls == Class::Wide ? kSign64 : kSign32;
-      const int a = use(n.a);
       const int b = use(n.b);
+      const int a = use(n.a);
+      if (is_avx512()) {
+        // The mask's bits from b, the others from a.
+        constexpr int kChoose = 0xd8;
+        const bool takes_over = n.a != n.b && dies_in_register(n.a);
+        const int dst = takes_over ? take_over(id, n.a) : define(id);
+        if (!takes_over) copy(dst, a, cls);
+        return op(cls == Class::Wide ? I::kIdVpternlogq : I::kIdVpternlogd, vec(dst, cls),
+                  vec(b, cls), constant(sign, cls), kChoose);
+      }
       const int dst = define(id);
       const int kept = temp(cls);
       bitwise(kAnd, dst, a, constant(sign - 1, cls), cls);

@@ -98,7 +98,7 @@ struct Power {
   T m, r, rest;
 };
 
-// REQUIRES: |x| <= 711; or -700 <= x <= 709 if not `quarters`.
+// REQUIRES: |x| <= 711 with `quarters`, -60 <= x <= 1 without.
 template <class T>
 Power<T> power_of(T x, bool quarters) {
   // (e^r - 1 - r) / r^2
@@ -106,29 +106,31 @@ Power<T> power_of(T x, bool quarters) {
                           0x1.1111111072071p-7, 0x1.6c183e46a1760p-10, 0x1.a01badbdde6bcp-13};
   const T shifted = fma(x, x.of(kSixteenthsPerLn2), x.of(kRoundingMagic));
   const T k = shifted - kRoundingMagic;
-  const T high = fma(k, x.of(kLn2High * -0x1p-4), x);
-  const T low = k * (kLn2Low * 0x1p-4);
-  const T r = high - low;
-  const T r_low = (high - r) - low;
-  const T lacking = from_bits(lookup(kPowerRest, bits(shifted)));
+  const T r = fma(k, x.of(kLn2High * -0x1p-4), x);  // exact
+  // What r and the table lack, as a factor 1 + lacking.
+  const T lacking = fma(k, x.of(kLn2Low * -0x1p-4), from_bits(lookup(kPowerRest, bits(shifted))));
   auto exponent = bits(shifted) << 48;
   if (quarters) exponent = exponent + (~uint64_t{0} << 53);
   const T m = from_bits(lookup(kPowerTable, bits(shifted)) + exponent);
-  return {m, r, fma(r * r, horner(r, kC), fma(lacking, r, r_low) + lacking)};
+  const T tail = horner(r, kC);
+  if (!quarters) return {m, r, fma(r * r, tail, fma(lacking, r, lacking))};
+  // Where k is large, `lacking` is, and its product with the tail counts.
+  const T more = r * r * tail;
+  return {m, r, fma(lacking, r + more, lacking) + more};
 }
 
-// m (1 + r + rest) - one, where one is 1, or 1/4 for quarters.
+// m (1 + r + rest) - one with `less` = m - one: a sum whose second term is as small as `rest`.
 template <class T>
-Pair<T> less_one(Power<T> e, double one) {
-  const Pair<T> less = two_sum(e.m, e.m.of(-one));
-  const T step = e.m * e.r;
-  const Pair<T> sum = fast_two_sum(less.hi, step);
-  return fast_two_sum(sum.hi, fma(e.m, e.rest, fma(e.m, e.r, -step)) + (sum.lo + less.lo));
+Pair<T> less_one(Power<T> e, Pair<T> less) {
+  const T sum = fma(e.m, e.r, less.hi);
+  const T lost = fma(e.m, e.r, less.hi - sum);
+  return {sum, lost + fma(e.m, e.rest, less.lo)};
 }
 
 template <class T>
 T expm1(T x) {
-  const Pair<T> quarter = less_one(power_of(clamp(x, -60, 711), true), 0.25);
+  const Power<T> e = power_of(clamp(x, -60, 711), true);
+  const Pair<T> quarter = less_one(e, two_sum(e.m, x.of(-0.25)));
   return select(abs(x) < x.of(0x1p-54), x, (quarter.hi + quarter.lo) * 4.0);
 }
 
@@ -157,7 +159,9 @@ Pair<T> sum_of(Pair<T> a, Pair<T> b) {
 template <class T>
 T sinh(T x) {
   const T magnitude = abs(x);
-  const Pair<T> quarter = less_one(power_of(min(x.of(711), magnitude), true), 0.25);
+  const Power<T> e = power_of(min(x.of(711), magnitude), true);
+  const Pair<T> raw = less_one(e, two_sum(e.m, x.of(-0.25)));
+  const Pair<T> quarter = fast_two_sum(raw.hi, raw.lo);
   const Pair<T> below = two_sum(quarter.hi, x.of(0.25));
   const T fraction = divide(quarter, Pair<T>{below.hi, below.lo + quarter.lo});
   const Pair<T> sum = two_sum(quarter.hi, fraction * 0.25);
@@ -177,15 +181,14 @@ template <class T>
 T tanh(T x) {
   const Power<T> e = power_of(min(x.of(30.0), abs(x)) * -2.0, false);
   const T less = e.m - 1.0;
-  const T lost = e.m - (less + 1.0);
-  const T step = e.m * e.r;
-  const Pair<T> sum = fast_two_sum(less, step);
-  const Pair<T> minus =
-      fast_two_sum(sum.hi, fma(e.m, e.rest, fma(e.m, e.r, -step)) + (sum.lo + lost));
-  const Pair<T> below = fast_two_sum(x.of(2.0), minus.hi);
-  const T inverse = x.of(1.0) / below.hi;
-  const T quotient = minus.hi * inverse;
-  const T rest = fma(-quotient, below.hi, minus.hi) + fma(-quotient, below.lo + minus.lo, minus.lo);
+  const Pair<T> minus = less_one(e, Pair<T>{less, e.m - (less + 1.0)});
+  // Of the numerator's sum only the rest of the division needs both terms.
+  const T numerator = minus.hi + minus.lo;
+  const T below = numerator + 2.0;
+  const T below_low = ((x.of(2.0) - below) + minus.hi) + minus.lo;
+  const T inverse = x.of(-1.0) / below;
+  const T quotient = numerator * inverse;
+  const T rest = fma(quotient, below_low, fma(quotient, below, minus.hi) + minus.lo);
   return copysign(fma(rest, inverse, quotient), x);
 }
 

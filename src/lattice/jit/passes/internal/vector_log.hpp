@@ -20,12 +20,12 @@ Split<T> split(T x) {
   return {select(is_upper, e + 1.0, e), select(is_upper, m * 0.5, m) - 1.0};
 }
 
-// log where x is not a positive finite number.
+// `log` where x is a positive finite number; -inf for zeros, nan for what is negative, inf, nan. Of
+// these, and only these, logb(x) is the logarithm but for the sign.
 template <class T>
 T log_or_special(T x, T log) {
-  const auto is_plain = (x.of(0.0) < x) & (x < x.of(kInf));
-  const T special = select(x == x.of(0.0), x.of(-kInf), select(x < x.of(0.0), x.of(kNan), x));
-  return select(is_plain, log, special);
+  const auto is_plain = bits(x) + ~uint64_t{0} < bits(x).of(0x7fefffffffffffff);
+  return select(is_plain, log, select(x < x.of(0.0), x.of(kNan), logb(x)));
 }
 
 // log(2^e (1 + f)) as a sum; the first term is a double's logarithm but for its last bits.
@@ -84,10 +84,7 @@ T log(T x) {
   const T high = fma(e, x.of(kLn2High), from_bits(lookup(kLogHigh, index)));
   const T low = fma(e, x.of(kLn2Low), from_bits(lookup(kLogLow, index)));
   const Pair<T> sum = fast_two_sum(high, r);
-  const T log = sum.hi + (sum.lo + fma(r * r, horner(r, kC), low));
-  // Zeros, negative numbers, infinities and nans.
-  const auto is_special = !(bits(x) + ~uint64_t{0} < bits(x).of(0x7fefffffffffffff));
-  return rarely(is_special, log, [&] { return log_or_special(x, log); });
+  return log_or_special(x, sum.hi + (sum.lo + fma(r * r, horner(r, kC), low)));
 }
 
 template <class T>

@@ -63,12 +63,13 @@ T clamp(T x, double low, double high) {
   return min(x.of(high), max(x.of(low), x));
 }
 
-// (a + al) / (b + bl), nearly correctly rounded.
+// The quotient of two sums, nearly correctly rounded, where 1 / b.hi is a normal number.
 template <class T>
 T divide(Pair<T> a, Pair<T> b) {
-  const T q = a.hi / b.hi;
-  const T rest = fma(-q, b.hi, a.hi) + (a.lo - q * b.lo);
-  return q + rest / b.hi;
+  const T inverse = a.hi.of(1.0) / b.hi;
+  const T q = a.hi * inverse;
+  const T rest = fma(-q, b.hi, a.hi) + fma(-q, b.lo, a.lo);
+  return fma(rest, inverse, q);
 }
 
 }  // namespace lattice::jit::passes::math

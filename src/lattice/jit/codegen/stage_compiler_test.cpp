@@ -15,6 +15,7 @@
 
 #include "lattice/jit/ir/builder.hpp"
 #include "lattice/jit/ir/scalar_ops.hpp"
+#include "lattice/jit/ir/text.hpp"
 #include "lattice/jit/passes/expand_math.hpp"
 
 namespace lattice::jit {
@@ -505,7 +506,7 @@ class ProgramMaker {
     if (choice == 2) {
       // Of a table of a power of two of entries the low bits of any index choose one.
       ir::Table table{pick(2) == 0 ? Type::F64 : Type::I32, {}};
-      const size_t sizes[] = {8, 16, 16, 21, 32};
+      const size_t sizes[] = {4, 8, 16, 16, 21, 32, 64};
       const size_t size = sizes[pick(std::size(sizes))];
       for (size_t k = 0; k < size; ++k) table.values.push_back(random_bits(random_, table.type));
       NodeId index = of(Type::I64);
@@ -617,9 +618,14 @@ int programs() {
   return wanted ? std::atoi(wanted) : 1500;
 }
 
+int first_program() {
+  const char* wanted = std::getenv("LATTICE_JIT_SEED");
+  return wanted ? std::atoi(wanted) : 0;
+}
+
 TEST(StageCompiler, RandomProgramsAgreeLaneByLane) {
   const int count = programs();
-  for (int seed = 0; seed < count; ++seed) {
+  for (int seed = first_program(); seed < first_program() + count; ++seed) {
     for (const Isa isa : isas()) {
       Random random(static_cast<uint64_t>(seed));
       Layout layout;
@@ -629,7 +635,8 @@ TEST(StageCompiler, RandomProgramsAgreeLaneByLane) {
       constexpr int64_t kLengths[] = {0, 1, 3, 4, 7, 8, 9, 15, 16, 17, 31, 33, 50};
       layout.n = kLengths[random() % std::size(kLengths)];
       const std::string problem = check(stage, layout, isa, random);
-      ASSERT_EQ(problem, "") << name(isa) << ", seed " << seed;
+      ASSERT_EQ(problem, "") << name(isa) << ", LATTICE_JIT_SEED=" << seed << "\n"
+                             << ir::print(stage.body);
     }
   }
 }
@@ -637,7 +644,7 @@ TEST(StageCompiler, RandomProgramsAgreeLaneByLane) {
 TEST(StageCompiler, RandomLoopsAgreeSideBySide) {
   const int count = programs();
   int interleaved = 0;
-  for (int seed = 0; seed < count; ++seed) {
+  for (int seed = first_program(); seed < first_program() + count; ++seed) {
     for (const Isa isa : isas()) {
       Random random(static_cast<uint64_t>(seed) + 2000000);
       Layout layout;
@@ -647,7 +654,8 @@ TEST(StageCompiler, RandomLoopsAgreeSideBySide) {
       constexpr int64_t kLengths[] = {1, 5, 8, 15, 16, 17, 23, 24, 31, 32, 33, 63, 64, 65, 131};
       layout.n = kLengths[random() % std::size(kLengths)];
       const std::string problem = check(stage, layout, isa, random);
-      ASSERT_EQ(problem, "") << name(isa) << ", seed " << seed;
+      ASSERT_EQ(problem, "") << name(isa) << ", LATTICE_JIT_SEED=" << seed << "\n"
+                             << ir::print(stage.body);
       std::string why;
       const int lanes = compile_stage(stage, layout.strides, isa, why)->lanes;
       interleaved += lanes > (isa == Isa::Avx512 ? 16 : 8) ? 1 : 0;
@@ -712,7 +720,7 @@ TEST(StageCompiler, EscapeTimesOfSeveralVectorsAtOnce) {
 
 TEST(StageCompiler, RandomScalarFunctionsAgree) {
   const int count = programs();
-  for (int seed = 0; seed < count; ++seed) {
+  for (int seed = first_program(); seed < first_program() + count; ++seed) {
     for (const Isa isa : isas()) {
       Random random(static_cast<uint64_t>(seed) + 1000000);
       Layout layout;

@@ -186,6 +186,28 @@ size_t count_outer(const ir::Function& body, RegionId loop) {
   return count;
 }
 
+// Straight-line code whose longest chain of dependent instructions fills a processor's schedulers
+// before the next iteration's can start: library functions.
+int parts_of_chain(const ir::Function& body) {
+  if (body.regions.size() > 1) return 1;
+  constexpr size_t kFour = 36;
+  constexpr size_t kTwo = 110;
+  constexpr uint32_t kLongChain = 12;
+  size_t count = 0;
+  uint32_t longest = 0;
+  std::vector<uint32_t> depth(body.nodes.size(), 0);
+  for (const NodeId id : body.regions[0].nodes) {
+    const Node& node = body[id];
+    if (op_kind(node.op) == OpKind::Leaf) continue;
+    ++count;
+    ir::for_each_operand(
+        body, node, [&](NodeId operand) { depth[id] = std::max(depth[id], depth[operand] + 1); });
+    longest = std::max(longest, depth[id]);
+  }
+  if (longest < kLongChain) return 1;
+  return count <= kFour ? 4 : count <= kTwo ? 2 : 1;
+}
+
 }  // namespace
 
 Interleaved interleave(const ir::Function& body, const std::vector<bool>& is_shared, int parts) {
@@ -214,7 +236,7 @@ int choose_parts(const ir::Function& body, int registers) {
       wanted = 2;
     parts = std::min(parts, wanted);
   }
-  return has_loop ? parts : 1;
+  return has_loop ? parts : parts_of_chain(body);
 }
 
 }  // namespace lattice::jit::internal

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
-// What X86Stage knows of a loop before it emits it: which conditions and next values need no
-// instruction of their own, which checks cannot fail, how many registers arguments may take.
+// What X86Stage plans before it emits: which conditions, next values and negations need no
+// instruction of their own, which checks cannot fail, how many registers a loop's arguments may
+// take.
 #include <algorithm>
 
 #include "lattice/jit/codegen/internal/x86_stage.hpp"
@@ -15,7 +16,6 @@ void X86Stage::plan_loops() {
   const size_t count = body().nodes.size();
   defer_.assign(count, Defer::No);
   is_proven_sum_.assign(count, false);
-  if (body().regions.size() == 1 || !is_avx512()) return;  // AVX2 cannot merge into registers.
   std::vector<uint32_t> use_counts(count, 0);
   for (const Node& n : body().nodes) {
     if (n.op == Op::Result) continue;
@@ -24,8 +24,26 @@ void X86Stage::plan_loops() {
   for (const ir::Region& region : body().regions) {
     for (const NodeId value : region.yields) ++use_counts[value];
   }
+  plan_negations(use_counts);
+  if (!is_avx512()) return;  // AVX2 cannot merge into registers.
   for (RegionId region = 1; region < body().regions.size(); ++region) {
     if (body().regions[region].kind == ir::RegionKind::Loop) plan_loop(region, use_counts);
+  }
+}
+
+// A negation that only Fmas read: they have forms that negate.
+void X86Stage::plan_negations(std::span<const uint32_t> use_counts) {
+  std::vector<uint32_t> left(use_counts.begin(), use_counts.end());
+  for (const Node& n : body().nodes) {
+    if (n.op != Op::Fma) continue;
+    for (const NodeId operand : {n.a, n.b, n.c}) --left[operand];
+  }
+  for (NodeId id = 0; id < body().nodes.size(); ++id) {
+    const Node& n = node(id);
+    if (n.op == Op::Neg && is_float(n.type) && left[id] == 0 && use_counts[id] > 0 &&
+        !values_[id].is_invariant && node(n.a).op != Op::Neg) {
+      defer_[id] = Defer::ToFma;
+    }
   }
 }
 
@@ -81,6 +99,9 @@ bool X86Stage::may_go_home(NodeId next, size_t index, const ir::Region& region) 
     case Op::Div:
       return !n.checked();
     case Op::Fma:
+      for (const NodeId operand : {n.a, n.b, n.c}) {
+        if (defer_[operand] == Defer::ToFma) return false;
+      }
       return n.c == arg || (n.a == arg && n.b != arg) || (n.b == arg && n.a != arg);
     default:
       return false;

@@ -405,6 +405,25 @@ void X86Stage::gather(int dst, Class cls, const x86::Mem& from, bool masked) {
   op(is_wide ? x86::Inst::kIdVgatherqpd : x86::Inst::kIdVgatherqps, to, from, vec(mask, cls));
 }
 
+// Small tables are registers: dst = table[low bits of index], of 8, 16 or 32 elements of 64 bits.
+void X86Stage::permute_table(int dst, int index, int32_t offset, size_t count) {
+  const TempScope scope(*this);
+  const auto part = [&](int number) { return x86::ptr(pool_, offset + 64 * number, 64); };
+  const x86::Vec to = vec(dst, Class::Wide);
+  const x86::Vec at = vec(index, Class::Wide);
+  if (count == 8) return op(x86::Inst::kIdVpermpd, to, at, part(0));
+  op(x86::Inst::kIdVmovupd, to, part(0));
+  op(x86::Inst::kIdVpermt2pd, to, at, part(1));
+  if (count == 16) return;
+  const x86::KReg is_upper(static_cast<uint32_t>(temp(Class::Mask)));
+  const x86::Vec upper = vec(temp(Class::Wide), Class::Wide);
+  op(x86::Inst::kIdVmovupd, upper, part(2));
+  op(x86::Inst::kIdVpermt2pd, upper, at, part(3));
+  op(x86::Inst::kIdVptestmq, is_upper, at, constant(16, Class::Wide));
+  with_mask(static_cast<int>(is_upper.id()));
+  op(x86::Inst::kIdVmovapd, to, upper);
+}
+
 void X86Stage::load_lookup(NodeId id) {
   const Node& n = node(id);
   const ir::Table& table = body().tables[n.imm];
@@ -426,14 +445,9 @@ void X86Stage::load_lookup(NodeId id) {
   }
   const size_t size = table.values.size();
   const int index = wide_index(n.a);
-  if (is_avx512() && cls == Class::Wide && vec_bytes_ == 64 && (size == 8 || size == 16)) {
-    // The whole table in one or two vectors: the permutation looks at the low bits alone.
-    const int dst = define(id);
-    const x86::Vec to = vec(dst, cls);
-    const x86::Vec at = vec(index, cls);
-    if (size == 8) return op(x86::Inst::kIdVpermpd, to, at, x86::ptr(pool_, offset, 64));
-    op(x86::Inst::kIdVmovupd, to, x86::ptr(pool_, offset, 64));
-    return op(x86::Inst::kIdVpermt2pd, to, at, x86::ptr(pool_, offset + 64, 64));
+  if (is_avx512() && cls == Class::Wide && vec_bytes_ == 64 &&
+      (size == 8 || size == 16 || size == 32)) {
+    return permute_table(define(id), index, offset, size);
   }
   int place = index;
   if (std::has_single_bit(size)) {

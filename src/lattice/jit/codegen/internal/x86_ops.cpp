@@ -103,6 +103,13 @@ void X86Stage::emit_op(NodeId id) {
                   vec(b, cls), constant(sign, cls), kChoose);
       }
       const int dst = define(id);
+      if (is_avx512()) {
+        // Bit by bit: the mask (dst), b, a -> mask ? b : a.
+        load_constant_to(dst, sign, cls);
+        op(cls == Class::Wide ? I::kIdVpternlogq : I::kIdVpternlogd, vec(dst, cls), vec(b, cls),
+           vec(a, cls), asmjit::Imm(0xca));
+        return;
+      }
       const int kept = temp(cls);
       bitwise(kAnd, dst, a, constant(sign - 1, cls), cls);
       bitwise(kAnd, kept, b, constant(sign, cls), cls);
@@ -820,12 +827,32 @@ void X86Stage::emit_shift(NodeId id) {
 }
 
 void X86Stage::emit_fma(NodeId id) {
-  const Node& n = node(id);
+  Node n = node(id);
   const Class cls = values_[id].cls;
   const bool is_double = n.type == Type::F64;
   const auto v = [&](int reg) { return vec(reg, cls); };
-  const uint32_t form213 = is_double ? I::kIdVfmadd213pd : I::kIdVfmadd213ps;
-  const uint32_t form231 = is_double ? I::kIdVfmadd231pd : I::kIdVfmadd231ps;
+  bool negates_product = false;
+  bool negates_term = false;
+  const auto strip = [&](NodeId& operand, bool& is_negated) {
+    if (defer_[operand] != Defer::ToFma) return;
+    operand = node(operand).a;
+    is_negated = !is_negated;
+  };
+  strip(n.a, negates_product);
+  strip(n.b, negates_product);
+  strip(n.c, negates_term);
+  // By what is negated (nothing, the term, the product, both) and type.
+  constexpr uint32_t kForm213[4][2] = {{I::kIdVfmadd213ps, I::kIdVfmadd213pd},
+                                       {I::kIdVfmsub213ps, I::kIdVfmsub213pd},
+                                       {I::kIdVfnmadd213ps, I::kIdVfnmadd213pd},
+                                       {I::kIdVfnmsub213ps, I::kIdVfnmsub213pd}};
+  constexpr uint32_t kForm231[4][2] = {{I::kIdVfmadd231ps, I::kIdVfmadd231pd},
+                                       {I::kIdVfmsub231ps, I::kIdVfmsub231pd},
+                                       {I::kIdVfnmadd231ps, I::kIdVfnmadd231pd},
+                                       {I::kIdVfnmsub231ps, I::kIdVfnmsub231pd}};
+  const int form = (negates_product ? 2 : 0) + (negates_term ? 1 : 0);
+  const uint32_t form213 = kForm213[form][is_double];
+  const uint32_t form231 = kForm231[form][is_double];
   NodeId a = n.a;
   NodeId b = n.b;
   if (dies_in_register(n.c)) {
@@ -856,6 +883,12 @@ void X86Stage::emit_fma(NodeId id) {
     return;
   }
   const Operand right = use_any(b);
+  if (is_memory_constant(n.c) && values_[n.c].reg < 0) {
+    const int dst = define(id);
+    load_value(n.c, dst);
+    op(form231, v(dst), v(left), right);
+    return;
+  }
   const int added = use(n.c);
   const int dst = define(id);
   copy(dst, added, cls);

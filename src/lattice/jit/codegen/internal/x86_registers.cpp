@@ -397,6 +397,11 @@ x86::Mem X86Stage::constant(Bits bits, Class cls) {
 
 int X86Stage::load_constant(Bits bits, Class cls) {
   const int reg = temp(cls);
+  load_constant_to(reg, bits, cls);
+  return reg;
+}
+
+void X86Stage::load_constant_to(int reg, Bits bits, Class cls) {
   const x86::Mem memory = constant(bits, cls)._1to1();
   if (is_avx512()) {
     op(cls == Class::Wide ? x86::Inst::kIdVpbroadcastq : x86::Inst::kIdVpbroadcastd, vec(reg, cls),
@@ -404,7 +409,6 @@ int X86Stage::load_constant(Bits bits, Class cls) {
   } else {
     op(x86::Inst::kIdVmovups, vec(reg, cls), memory);
   }
-  return reg;
 }
 
 }  // namespace lattice::jit::internal

@@ -71,11 +71,10 @@ std::vector<std::byte> X86Stage::compile(asmjit::Logger* logger) {
 
 void X86Stage::choose_width() {
   for (const Node& n : body().nodes) {
-    if (n.op != Op::Const && byte_size(n.type) == 8) is_wide_ = true;
+    // Constants too: what reads one (a cast, a test) computes in its lanes.
+    if (byte_size(n.type) == 8) is_wide_ = true;
     if (n.op == Op::Lookup || n.op == Op::Gather) is_wide_ = true;
   }
-  for (const NodeId output : body().outputs())
-    is_wide_ = is_wide_ || byte_size(node(output).type) == 8;
   vec_bytes_ = is_scalar_ ? 16 : is_avx512() ? 64 : 32;
   lanes_ = vec_bytes_ / (is_wide_ ? 8 : 4);
 }
@@ -211,7 +210,9 @@ void X86Stage::collect_uses(RegionId region, std::vector<std::pair<NodeId, uint3
     // A Result is the home that the owner filled; it reads nothing.
     if (n.op == Op::Result || defer_[id] != Defer::No) continue;
     const auto add_operand = [&](auto&& self, NodeId operand) -> void {
-      if (defer_[operand] != Defer::ToExit) return add(operand, position_[id]);
+      if (defer_[operand] != Defer::ToExit && defer_[operand] != Defer::ToFma) {
+        return add(operand, position_[id]);
+      }
       ir::for_each_operand(body(), node(operand), [&](NodeId inner) { self(self, inner); });
     };
     ir::for_each_operand(body(), n, [&](NodeId operand) { add_operand(add_operand, operand); });

@@ -118,9 +118,10 @@ class X86Stage : public asmjit::ErrorHandler {
   bool is_reloadable(NodeId value) const noexcept;
 
   // --- loops (x86_loops.cpp) ---
-  // What a node waits for: nothing, its loop's Exit that it is a condition of, or the end of the
-  // round, where it is written straight to the argument's home.
-  enum class Defer : uint8_t { No, ToExit, ToHome };
+  // Where a node is emitted: in its place; at its loop's Exit, as part of the condition; at the end
+  // of the round, straight to the argument's home; with each Fma that reads it (negations).
+  enum class Defer : uint8_t { No, ToExit, ToHome, ToFma };
+  void plan_negations(std::span<const uint32_t> use_counts);
   void plan_loops();
   void plan_loop(ir::RegionId region, std::span<const uint32_t> use_counts);
   void plan_exit(NodeId exit, NodeId condition, std::span<const uint32_t> use_counts);
@@ -170,6 +171,7 @@ class X86Stage : public asmjit::ErrorHandler {
   x86::Mem constant_bytes(const void* bytes, size_t count, int alignment);
   x86::Mem broadcast(x86::Mem element, Class cls) const noexcept;
   int load_constant(Bits bits, Class cls);  // into a temp
+  void load_constant_to(int reg, Bits bits, Class cls);
 
   // --- structure (x86_stage.cpp) ---
   void emit_prologue();
@@ -218,6 +220,7 @@ class X86Stage : public asmjit::ErrorHandler {
   void store_output(size_t index, int reg);
   x86::Mem element_address(const Pointer& pointer, int part);
   void load_lookup(NodeId id);
+  void permute_table(int dst, int index, int32_t offset, size_t count);
   void load_gather(NodeId id);
   void lane_index(NodeId id);
   int wide_index(NodeId id);

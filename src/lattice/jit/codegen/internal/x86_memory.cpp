@@ -456,7 +456,10 @@ void X86Stage::load_lookup(NodeId id) {
   }
   const int dst = define(id);
   asm_.lea(x86::rax, x86::ptr(pool_, offset));
-  gather(dst, cls, x86::ptr(x86::rax, vec(place, Class::Wide), cls == Class::Wide ? 3u : 2u), true);
+  // With any index in range all lanes read: zeros in those beyond the end would raise flags.
+  const bool is_masked = place == index;
+  gather(dst, cls, x86::ptr(x86::rax, vec(place, Class::Wide), cls == Class::Wide ? 3u : 2u),
+         is_masked);
 }
 
 // An integer of any type in 64-bit lanes.

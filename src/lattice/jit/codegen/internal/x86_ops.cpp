@@ -1183,6 +1183,7 @@ void X86Stage::emit_scale(NodeId id) {
   multiply(half);
   multiply(whole);
   multiply(large);
+  if (n.imm == ir::kFiniteExponent) return;
   // An exponent that is not finite: a times 2^k as such.
   op(max, v(half), v(k), c(0));  // nan gives 0
   op(mul, v(half), v(half), v(a));

@@ -453,7 +453,7 @@ PyObject* run_arrays(DispatcherObject* self, const std::shared_ptr<Specialisatio
       for (int axis = 0; axis < shapes[k].rank; ++axis) {
         extent[axis] = shapes[k].extent[static_cast<size_t>(axis)];
       }
-      made[k] = PyArray_SimpleNew(shapes[k].rank, extent, numpy_of_type(output.type));
+      made[k] = new_result(shapes[k].rank, extent, output.type);
       is_bad = made[k] == nullptr;
       if (is_bad) break;
     }

@@ -56,4 +56,7 @@ constexpr int numpy_of_type(Type type) noexcept {
   return kNumbers[static_cast<int>(type)];
 }
 
+// An array for a result, not initialised; a large one uses memory of dead ones.
+PyObject* new_result(int rank, const npy_intp* extent, Type type);
+
 }  // namespace lattice::python::jit

@@ -3,27 +3,33 @@
 #pragma once
 
 #include <algorithm>
-#include <cstdlib>
 #include <memory>
 #include <new>
 #include <unordered_map>
 #include <vector>
 
+#include "lattice/jit/buffer_cache.hpp"
+
 namespace lattice::jit::internal {
 
 class BufferPool {
  public:
+  BufferPool() = default;
   ~BufferPool() {
     for (auto& [bytes, list] : free_) {
-      for (void* memory : list) std::free(memory);
+      for (void* memory : list) give_buffer(memory);
     }
   }
+  BufferPool(const BufferPool&) = delete;
+  BufferPool& operator=(const BufferPool&) = delete;
+
+  // REQUIRES: the pool outlives the memory.
   std::shared_ptr<void> take(size_t bytes) {
-    bytes = std::max<size_t>((bytes + 63) / 64 * 64, 64);
+    bytes = std::max(bytes, size_t{1});
     std::vector<void*>& list = free_[bytes];
     void* memory = nullptr;
     if (list.empty()) {
-      memory = std::aligned_alloc(64, bytes);
+      memory = take_buffer(bytes);
       if (memory == nullptr) throw std::bad_alloc();
     } else {
       memory = list.back();

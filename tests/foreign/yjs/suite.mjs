@@ -14,7 +14,7 @@ import { createInterface } from "node:readline";
 import { join, resolve } from "node:path";
 import { readFileSync } from "node:fs";
 
-const SILENCE_SECONDS_MAX = 600; // without a line of output, a test hangs
+const SILENCE_SECONDS_MAX = 3600; // without a line of output, a test hangs; the longest takes minutes of an idle core
 
 const flags = process.argv.slice(2);
 const has = (flag) => flags.includes(flag) && flags.splice(flags.indexOf(flag), 1).length > 0;

@@ -212,8 +212,20 @@ std::optional<ItemView> Doc::find(Id id) const {
   return ItemView(*document_, document_->find({index, id.clock}));
 }
 
-std::optional<Doc::Pending> Doc::pending_structs() const { return document_->pending_structs; }
-std::optional<Bytes> Doc::pending_delete_set() const { return document_->pending_deletes; }
+std::optional<Doc::Pending> Doc::pending_structs() const {
+  internal::PendingStructs& pending = document_->pending_structs;
+  if (pending.empty()) return std::nullopt;
+  // What has moved since, without being enough, would be here after trying again.
+  StateVector missing;
+  for (const auto& entry : pending.missing().entries()) {
+    missing.set(entry.client, std::max<Clock>(entry.clock, document_->state_of(entry.client)));
+  }
+  return Pending{std::move(missing), pending.update_v2()};
+}
+std::optional<Bytes> Doc::pending_delete_set() const {
+  if (document_->pending_deletes.empty()) return std::nullopt;
+  return document_->pending_deletes.update_v2();
+}
 size_t Doc::memory_used() const { return document_->memory(); }
 
 }  // namespace lattice::crdt

@@ -3,6 +3,8 @@
 
 #include <gtest/gtest.h>
 
+#include <chrono>
+#include <cstdio>
 #include <random>
 
 #include "lattice/collab/crdt/relative_position.hpp"
@@ -262,6 +264,41 @@ TEST(Doc, AStructThatIsKnownStillCutsTheRunBesideIt) {
   doc.text("t").erase(0, 2);
   ASSERT_TRUE(doc.apply_update(bytes_of("010201000401017403efbfbd810100010101010101")).ok());
   EXPECT_EQ(doc.encode_state_as_update(), bytes_of("010101000401017406efbfbdefbfbd0101010002"));
+}
+
+// Updates that arrive the wrong way round wait as bytes, which are merged by many at once: merging
+// at each arrival would copy 10^9 structs here.
+TEST(Doc, UpdatesInReverseOrderWait) {
+  constexpr int kUpdates = 30000;
+  Doc writer = make(1);
+  std::vector<Bytes> updates;
+  writer.on_update([&](std::span<const uint8_t> update, Transaction&) {
+    updates.emplace_back(update.begin(), update.end());
+  });
+  const Text text = writer.text("t");
+  for (int i = 0; i < kUpdates; ++i) {
+    if (i % 3 == 2) {
+      text.erase(i / 7 % (text.length() - 1), 1);
+    } else {
+      text.insert(i / 5 % (text.length() + 1), "ab");
+    }
+  }
+  const auto begun = std::chrono::steady_clock::now();
+  const Doc reader = make(2);
+  for (size_t i = updates.size(); i-- > 0;) {
+    if (i == 20) {
+      EXPECT_TRUE(reader.pending_structs());
+      EXPECT_TRUE(reader.pending_delete_set());
+    }
+    ASSERT_TRUE(reader.apply_update(updates[i]).ok());
+  }
+  EXPECT_FALSE(reader.pending_structs());
+  EXPECT_FALSE(reader.pending_delete_set());
+  EXPECT_EQ(reader.text("t").to_string(), text.to_string());
+  EXPECT_EQ(reader.delete_set(), writer.delete_set());
+  const std::chrono::duration<double> seconds = std::chrono::steady_clock::now() - begun;
+  RecordProperty("seconds", std::to_string(seconds.count()));
+  std::printf("    %d updates in reverse order: %.2f s\n", kUpdates, seconds.count());
 }
 
 }  // namespace

@@ -67,7 +67,7 @@ struct Applier {
   std::vector<Group>& groups;
   std::map<ClientId, std::vector<StructView>, std::greater<>> rest;
   StateVector missing;
-  IdSet unapplied;
+  StateVector needed;
   const char* malformed = nullptr;
 
   template <class Reader>
@@ -94,22 +94,23 @@ struct Applier {
     return true;
   }
 
-  void update_missing(ClientId client, Clock clock) {
+  void update_missing(ClientId client, Clock clock, Clock needs) {
     if (!missing.contains(client) || missing.get(client) > clock) missing.set(client, clock);
+    if (!needed.contains(client) || needed.get(client) > needs) needed.set(client, needs);
   }
 
   static bool is_ahead(const Document& d, Id id, const StructView& view) {
     return id.client != view.id.client && id.clock >= d.state_of(id.client);
   }
-  // The client that has to move first, if any.
-  std::optional<ClientId> missing_of(const StructView& view) const {
+  // What has to be there first, if anything.
+  std::optional<Id> missing_of(const StructView& view) const {
     if (!view.is_item()) return std::nullopt;
-    if (view.has_origin && is_ahead(doc, view.origin, view)) return view.origin.client;
+    if (view.has_origin && is_ahead(doc, view.origin, view)) return view.origin;
     if (view.has_right_origin && is_ahead(doc, view.right_origin, view)) {
-      return view.right_origin.client;
+      return view.right_origin;
     }
     if (view.parent_kind == ParentKind::Item && is_ahead(doc, view.parent, view)) {
-      return view.parent.client;
+      return view.parent;
     }
     return std::nullopt;
   }
@@ -327,14 +328,14 @@ void Applier::integrate_one_client(Group& group) {
     const StructView& view = views[group.next];
     if (view.kind == StructKind::Skip) continue;
     const uint32_t state = doc.state_of(view.id.client);
-    std::optional<ClientId> waits_for;
+    std::optional<Id> waits_for;
     if (view.id.clock > state) {
-      update_missing(view.id.client, view.id.clock - 1);
+      update_missing(view.id.client, view.id.clock - 1, view.id.clock - 1);
     } else if (view.end() > state && points_ahead(view)) {
       malformed = "struct refers to units of its own client that come after it";
       return;
     } else if ((waits_for = missing_of(view))) {
-      update_missing(*waits_for, doc.state_of(*waits_for));
+      update_missing(waits_for->client, doc.state_of(waits_for->client), waits_for->clock);
     } else if (view.end() <= state) {
       cut_for_known(view);
       continue;
@@ -401,7 +402,7 @@ void Applier::integrate_all() {
       const uint32_t state = doc.state_of(view.id.client);
       if (view.id.clock > state) {
         stack.push_back(head);
-        update_missing(view.id.client, view.id.clock - 1);
+        update_missing(view.id.client, view.id.clock - 1, view.id.clock - 1);
         give_up_stack();
       } else {
         if (view.end() > state && points_ahead(view)) {
@@ -409,14 +410,14 @@ void Applier::integrate_all() {
           Group& group = *group_of(view.id.client);
           group.gone = true;
           group.next = group.end;
-        } else if (std::optional<ClientId> waits_for = missing_of(view)) {
+        } else if (std::optional<Id> waits_for = missing_of(view)) {
           stack.push_back(head);
-          Group* needed = group_of(*waits_for);
-          if (needed == nullptr || needed->gone || needed->next == needed->end) {
-            update_missing(*waits_for, doc.state_of(*waits_for));
+          Group* other = group_of(waits_for->client);
+          if (other == nullptr || other->gone || other->next == other->end) {
+            update_missing(waits_for->client, doc.state_of(waits_for->client), waits_for->clock);
             give_up_stack();
           } else {
-            head = needed->next++;
+            head = other->next++;
             continue;
           }
         } else if (view.end() <= state) {
@@ -458,11 +459,11 @@ void Applier::apply_deletes(std::span<const IdRange> ranges) {
     const uint32_t index = doc.find_client(range.client);
     const uint32_t state = index == kNoClient ? 0 : doc.clients[index].state;
     if (range.clock >= state) {
-      unapplied.append(range);
+      doc.pending_deletes.add(range);
       continue;
     }
     const uint32_t end = range.end();
-    if (state < end) unapplied.append({range.client, state, end - state});
+    if (state < end) doc.pending_deletes.add({range.client, state, end - state});
     ClientRuns& client = doc.clients[index];
     RunIndex::Position p = client.runs.find(range.clock);
     Ref ref = client.runs.at(p).item;
@@ -535,55 +536,28 @@ Result<void> Document::apply(std::span<const uint8_t> update, UpdateVersion vers
     }
     if (applier.malformed != nullptr) malformed = applier.malformed;
     bool retry = false;
-    std::optional<Doc::Pending> waiting;
+    for (const auto& entry : pending_structs.needed().entries()) {
+      retry |= entry.clock < state_of(entry.client);
+    }
     if (!applier.rest.empty()) {
       StructWriter<UpdateEncoderV2> writer;
       for (const auto& [client, structs] : applier.rest) {
         for (const StructView& view : structs) writer.write(view);
       }
-      waiting = Doc::Pending{applier.missing, writer.finish(IdSet{})};
-    }
-    if (pending_structs) {
-      for (const auto& entry : pending_structs->missing.entries()) {
-        if (entry.clock < state_of(entry.client)) {
-          retry = true;
-          break;
-        }
-      }
-      if (waiting) {
-        for (const auto& entry : waiting->missing.entries()) {
-          StateVector& known = pending_structs->missing;
-          if (!known.contains(entry.client) || known.get(entry.client) > entry.clock) {
-            known.set(entry.client, entry.clock);
-          }
-        }
-        const ByteView parts[] = {pending_structs->update_v2, waiting->update_v2};
-        Result<Bytes> merged = merge_updates(parts, UpdateVersion::V2);
-        if (merged.ok()) pending_structs->update_v2 = std::move(merged).value();
-      }
-    } else {
-      pending_structs = std::move(waiting);
+      pending_structs.add(applier.missing, applier.needed, writer.finish(IdSet{}));
     }
     applier.apply_deletes(applier.deletes);
-    if (pending_deletes) {
-      Applier again(*this);
-      StructReaderV2 reader{ByteView(*pending_deletes)};
-      std::optional<Failure> ignored;
-      again.read(reader, ignored);
-      again.apply_deletes(again.deletes);
-      applier.unapplied.append(again.unapplied);
-      pending_deletes.reset();
-    }
-    if (!applier.unapplied.is_empty()) {
-      applier.unapplied.normalize();
-      UpdateEncoderV2 writer;
-      writer.rest().var_uint(0);
-      applier.unapplied.write(writer.rest(), UpdateVersion::V2);
-      pending_deletes = writer.finish();
+    if (!pending_deletes.empty()) {
+      applier.deletes.clear();
+      for (const auto& touched : current->touched) {
+        const ClientRuns& client = clients[touched.client];
+        pending_deletes.take_below(client.id, client.state,
+                                   [&](const IdRange& range) { applier.deletes.push_back(range); });
+      }
+      applier.apply_deletes(applier.deletes);
     }
     if (!retry) break;
-    retried = std::move(pending_structs->update_v2);
-    pending_structs.reset();
+    retried = pending_structs.take();
     update = retried;
     version = UpdateVersion::V2;
   }

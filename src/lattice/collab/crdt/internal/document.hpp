@@ -25,6 +25,7 @@
 #include "lattice/collab/crdt/doc.hpp"
 #include "lattice/collab/crdt/internal/item.hpp"
 #include "lattice/collab/crdt/internal/key_map.hpp"
+#include "lattice/collab/crdt/internal/pending.hpp"
 #include "lattice/collab/crdt/internal/run_index.hpp"
 #include "lattice/collab/crdt/internal/sequence.hpp"
 #include "lattice/collab/crdt/internal/siblings.hpp"
@@ -345,8 +346,8 @@ class Document : public std::enable_shared_from_this<Document> {
 
   // --- applying (apply.cpp)
   Result<void> apply(std::span<const uint8_t> update, UpdateVersion version, Origin origin);
-  std::optional<Doc::Pending> pending_structs;
-  std::optional<Bytes> pending_deletes;
+  PendingStructs pending_structs;
+  PendingDeletes pending_deletes;
 
   // --- lists and maps (list.cpp)
   // The items around visible index `index`, which is made a boundary.

@@ -304,7 +304,7 @@ Bytes Document::encode_state(const StateVector& state, UpdateVersion version) {
     write_state(writer, state);
     own = writer.finish();
   }
-  if (!pending_deletes && !pending_structs) return own;
+  if (pending_deletes.empty() && pending_structs.empty()) return own;
   std::vector<Bytes> parts;
   parts.push_back(std::move(own));
   auto add = [&](const Bytes& v2) {
@@ -314,9 +314,9 @@ Bytes Document::encode_state(const StateVector& state, UpdateVersion version) {
       parts.push_back(std::move(v1).value());
     }
   };
-  if (pending_deletes) add(*pending_deletes);
-  if (pending_structs) {
-    Result<Bytes> rest = diff_update(pending_structs->update_v2, state, UpdateVersion::V2);
+  if (!pending_deletes.empty()) add(pending_deletes.update_v2());
+  if (!pending_structs.empty()) {
+    Result<Bytes> rest = diff_update(pending_structs.update_v2(), state, UpdateVersion::V2);
     if (rest.ok()) add(rest.value());
   }
   std::vector<ByteView> views(parts.begin(), parts.end());

@@ -194,8 +194,7 @@ size_t Document::memory() const {
     bytes += values[static_cast<uint32_t>(i)].capacity() * sizeof(Any);
   }
   bytes += strings.size() * (sizeof(std::string) + 48);
-  if (pending_structs) bytes += pending_structs->update_v2.capacity();
-  if (pending_deletes) bytes += pending_deletes->capacity();
+  bytes += pending_structs.memory() + pending_deletes.memory();
   return bytes;
 }
 

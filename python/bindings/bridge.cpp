@@ -24,6 +24,7 @@
 #include "lattice/reactive/bridge.hpp"
 #include "lattice/reactive/effect.hpp"
 #include "mirror.hpp"
+#include "native_memo.hpp"
 
 namespace lattice::python {
 
@@ -243,7 +244,7 @@ void look_at(NodeObject* source, PyObject*& value, PyObject*& error) {
   } else if (source->node->flags & reactive::kError) {
     error = Py_NewRef(source->extra->error);
   } else {
-    value = Py_XNewRef(source->value);
+    value = Py_XNewRef(boxed_value(source));
   }
 }
 

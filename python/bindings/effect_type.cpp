@@ -7,6 +7,7 @@
 // it. With weak=True nobody does: it ends with the last reference to it.
 #include <algorithm>
 
+#include "native_memo.hpp"
 #include "reactive_node.hpp"
 
 namespace lattice::python {
@@ -256,6 +257,8 @@ void register_node_types() {
       {&update_signal, &destroy_node, sizeof(SignalNode), false, &describe_node});
   types.memo_node = register_node_type(
       {&update_memo, &destroy_node, sizeof(ComputationNode), true, &describe_node});
+  types.native_memo_node = register_node_type(
+      {&update_native_memo, &destroy_node, sizeof(ComputationNode), true, &describe_node});
   types.effect_node = register_node_type(
       {&update_effect, &destroy_node, sizeof(ComputationNode), true, &describe_node});
   types.cleanup_node = register_node_type({nullptr, &destroy_cleanup, sizeof(CleanupNode), false});

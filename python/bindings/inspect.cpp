@@ -12,6 +12,7 @@
 #include <string>
 
 #include "lattice/reactive/inspect_text.hpp"
+#include "native_memo.hpp"
 #include "reactive_node.hpp"
 
 namespace nb = nanobind;
@@ -200,7 +201,7 @@ void describe_object(const Graph& graph, const Node* node, NodeObject* self, Ask
     facts.value = error != nullptr ? type_text(error) : "";
     return;
   }
-  PyObject* value = self->kind == NodeKind::Signal ? signal_latest(self) : self->value;
+  PyObject* value = self->kind == NodeKind::Signal ? signal_latest(self) : boxed_value(self);
   if (value == nullptr) return;
   Py_INCREF(value);  // its repr may replace it
   facts.value = value_text(const_cast<Graph&>(graph), value, ask == Ask::FullValue);

@@ -6,6 +6,7 @@
 // left, so that readers neither lengthen the cached one nor are kept alive by it.
 #include <unordered_set>
 
+#include "native_memo.hpp"
 #include "reactive_node.hpp"
 #include "recursion.hpp"
 
@@ -14,7 +15,7 @@ namespace lattice::python {
 namespace {
 
 constexpr Flags kNotPlain = reactive::kDirty | reactive::kPending | reactive::kRunning |
-                            reactive::kChecking | reactive::kError;
+                            reactive::kChecking | reactive::kError | reactive::kEmpty;
 
 // The memos and effects whose functions run on this thread, innermost first.
 struct RunningCallback {
@@ -144,6 +145,11 @@ inline PyObject* call(PyObject* function) {
   return is_changed;
 }
 
+// native=True demands what cannot be: that is the memo's error.
+bool refused(NodeObject* self, ComputationNode* node, Graph& graph) {
+  return finish_run(self, node, graph, Py_NewRef(self->function), nullptr);
+}
+
 }  // namespace
 
 bool update_memo(Graph& graph, Node* base) noexcept {
@@ -153,7 +159,15 @@ bool update_memo(Graph& graph, Node* base) noexcept {
   if (function == nullptr) [[unlikely]]
     return false;
   ++self->runs;
-  Py_INCREF(function);
+  if ((self->runs & native_run_mask) == 0 || self->native_due) [[unlikely]] {
+    if (consider_native(self, node, graph) < 0) return refused(self, node, graph);
+    if (node->self != self || self->function == nullptr) return true;
+  }
+  return run_function(graph, node, self);
+}
+
+bool run_function(Graph& graph, ComputationNode* node, NodeObject* self) noexcept {
+  PyObject* function = Py_NewRef(self->function);
   PyObject* value = nullptr;
   {
     CallbackScope scope(node);
@@ -249,6 +263,7 @@ PyObject* memo_read_here(NodeObject* self, Graph& graph, bool tracked) {
     raise_copy(self->extra->error, self->extra->traceback);
     return nullptr;
   }
+  if ((node->flags & reactive::kEmpty) && box_native(self) == nullptr) return nullptr;
   if (self->value == nullptr) return raise_ended(self);
   return Py_NewRef(self->value);
 }
@@ -258,7 +273,9 @@ namespace {
 inline PyObject* read_value(NodeObject* self) {
   Graph* graph = Graph::current_fast();
   if (self->graph == graph && !(self->extra != nullptr && self->app_scope)) [[likely]] {
-    if (!(self->node->flags & kNotPlain)) [[likely]] {
+    const Flags flags = self->node->flags & kNotPlain;
+    const bool is_plain = flags == 0 || (flags == reactive::kEmpty && box_native(self) != nullptr);
+    if (is_plain) [[likely]] {
       if (graph->tracking()) {
         const bool tracked = guarded(false, [&] {
           track(*graph, self);
@@ -305,6 +322,7 @@ PyObject* memo_replace(PyObject* object, PyObject* const* args, Py_ssize_t count
     self->node->flags |= reactive::kDirty;
     self->graph->changed_later(self->node);
   }
+  forget_program(self);
   Py_XDECREF(old);
   if (dirty < 0) return nullptr;
   Py_RETURN_NONE;
@@ -324,7 +342,7 @@ PyObject* memo_repr(PyObject* object) {
   const std::string name = display_name(self);
   const std::string label = name.empty() ? "" : " " + name;
   if (self->disposed) return PyUnicode_FromFormat("<Memo%s, disposed>", label.c_str());
-  const bool is_current = shown->value != nullptr && shown->node != nullptr &&
+  const bool is_current = shown->node != nullptr && boxed_value(shown) != nullptr &&
                           (shown->kind == NodeKind::Signal || !(shown->node->flags & kNotPlain));
   if (!is_current) return PyUnicode_FromFormat("<Memo%s, not computed>", label.c_str());
   return repr_with_value(object, "Memo", shown->value);
@@ -364,6 +382,9 @@ PyGetSetDef memo_getset[] = {
      "The value, computed if a source changed; the reader subscribes.", nullptr},
     {"runs", &node_runs, nullptr, "How often the function ran.", nullptr},
     {"name", &node_name, nullptr, "The name given, of the function, or assigned.", nullptr},
+    {"native", &memo_native, nullptr, "Whether it runs as machine code.", nullptr},
+    {"native_reason", &memo_native_reason, nullptr,
+     "Why it does not run as machine code; None when it does.", nullptr},
     {"__wrapped__", &get_function, nullptr, "The function.", nullptr},
     {nullptr, nullptr, nullptr, nullptr, nullptr}};
 
@@ -373,6 +394,7 @@ PyMethodDef memo_methods[] = {
      "dispose()\n--\n\nEnds it; later use raises DisposedError."},
     {"_replace", reinterpret_cast<PyCFunction>(reinterpret_cast<void*>(&memo_replace)),
      METH_FASTCALL, nullptr},
+    {"_demand_native", &memo_demand_native, METH_O, nullptr},
     {"_keep_sources", &memo_keep_sources, METH_NOARGS, nullptr},
     {"__format__", &node_format, METH_O, nullptr},
     {"__reduce_ex__", &node_reduce, METH_O, nullptr},

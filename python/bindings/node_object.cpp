@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <cstddef>
 
+#include "native_memo.hpp"
+
 namespace lattice::python {
 
 Types types;
@@ -284,6 +286,9 @@ int node_traverse(PyObject* object, visitproc visit, void* arg) {
   Py_VISIT(self->pending);
   Py_VISIT(self->function);
   for (NodeObject* source : self->held) Py_VISIT(as_object(source));
+  if (self->native != nullptr) {
+    if (const int stop = traverse_native(self->native, visit, arg)) return stop;
+  }
   if (self->extra == nullptr) return 0;
   Py_VISIT(self->extra->equals);
   Py_VISIT(self->extra->error);
@@ -298,6 +303,7 @@ int node_clear(PyObject* object) {
   drop(std::exchange(self->value, nullptr));
   drop(std::exchange(self->pending, nullptr));
   drop(std::exchange(self->function, nullptr));
+  if (self->native != nullptr) clear_native(self->native);
   if (self->extra == nullptr) return 0;
   Py_CLEAR(self->extra->equals);
   Py_CLEAR(self->extra->error);
@@ -364,6 +370,7 @@ void node_dealloc(PyObject* object) {
   Py_CLEAR(self->name);
   Py_CLEAR(self->origin);
   delete self->extra;
+  if (self->native != nullptr) delete_native(self->native);
   self->held.~vector();
   PyTypeObject* type = Py_TYPE(object);
   type->tp_free(object);
@@ -387,7 +394,8 @@ void refresh_held(NodeObject* self, Graph& graph, Computation* node) {
   for (Index index = last != 0 ? node->deps : 0; index != 0;) {
     Link* link = reactive::at<Link>(index);
     Node* dep = reactive::at<Node>(link->dep);
-    if (dep->type == types.signal_node || dep->type == types.memo_node) {
+    if (dep->type == types.signal_node || dep->type == types.memo_node ||
+        dep->type == types.native_memo_node) {
       if (NodeObject* source = object_of(dep);
           source != nullptr && !(dep->flags & reactive::kDisposed)) {
         held.push_back(as_node(Py_NewRef(as_object(source))));

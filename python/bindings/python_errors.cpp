@@ -11,6 +11,7 @@ PyObject* lattice_error = nullptr;
 PyObject* access_error = nullptr;
 PyObject* disposed_error = nullptr;
 PyObject* not_ready_error = nullptr;
+PyObject* trace_error = nullptr;
 
 namespace {
 
@@ -62,7 +63,6 @@ int init_errors(PyObject* module) {
     const char* doc;
     PyObject** place;
   };
-  static PyObject* trace_error = nullptr;
   const Entry entries[] = {
       {"CycleError", "A memo or effect depends on itself; the message names the path.",
        &cycle_error},

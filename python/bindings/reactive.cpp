@@ -11,6 +11,7 @@
 #include "lattice/reactive/boundary.hpp"
 #include "lattice/reactive/context.hpp"
 #include "lattice/reactive/side_stack.hpp"
+#include "native_memo.hpp"
 #include "reactive_node.hpp"
 #include "recursion.hpp"
 
@@ -352,6 +353,20 @@ void bind_reactive(nb::module_& module) {
   module.def(
       "quick_signal", [](nb::handle function) { return made(quick_signal(function.ptr())); },
       nb::sig(kQuickSignal), "`function`, whose usual call makes a signal without it.");
+  module.def(
+      "native_value",
+      [](nb::handle node) {
+        if (!is_readable(node.ptr())) {
+          PyErr_Format(PyExc_TypeError, "a signal or memo is wanted, not %R", node.ptr());
+          throw nb::python_error();
+        }
+        return made(native_value(node.ptr()));
+      },
+      nb::sig("def native_value(node: object) -> tuple[bool, Any]"),
+      "The value of the signal or memo that stands for it here, and whether there is one.");
+  module.def(
+      "native_run_mask", [](uint32_t mask) { return std::exchange(native_run_mask, mask); },
+      nb::arg("mask"), "For tests: see native_run_mask in reactive_node.hpp. Returns the old one.");
   constexpr const char* kQuickMemo = "def quick_memo(function: _T) -> _T";
   module.def(
       "quick_memo", [](nb::handle function) { return made(quick_memo(function.ptr())); },

@@ -46,6 +46,7 @@ enum class NodeKind : uint8_t { Signal, Memo, Effect };
 enum class Equality : uint8_t { Auto, Is, Equal, Never, Function };
 
 struct NodeObject;
+struct NativeMemo;  // native_memo.hpp
 
 struct SignalNode : Node {
   NodeObject* self;
@@ -96,6 +97,7 @@ struct NodeObject {
   int32_t origin_offset;
   uint32_t runs;
   std::vector<NodeObject*> held;  // strong: sources of this computation
+  NativeMemo* native;             // of a memo that was considered for machine code
   PyObject* weakrefs;
   NodeKind kind;
   Equality equality;
@@ -109,6 +111,7 @@ struct NodeObject {
   bool is_factory;     // an effect whose function makes the function to run, per session
   bool registered;     // in the list of module-level effects
   bool held_stale;     // a source was added in this run
+  bool native_due;     // consider it for machine code before its next run
   bool keeps_sources;  // a memo that stays subscribed while nobody reads it
   bool is_store;       // the anchor of a store, see store_node.hpp
   bool is_mutated;     // a signal's pending value was changed in place: a change, if it is the same
@@ -127,6 +130,7 @@ struct Types {
   PyTypeObject* mutation = nullptr;
   uint16_t signal_node = 0;
   uint16_t memo_node = 0;
+  uint16_t native_memo_node = 0;
   uint16_t effect_node = 0;
   uint16_t cleanup_node = 0;
   uint16_t sentinel_node = 0;
@@ -142,7 +146,8 @@ void register_node_types();
 void register_sentinel_type();
 
 inline bool is_python_computation(const Node* node) noexcept {
-  return node->type == types.memo_node || node->type == types.effect_node;
+  return node->type == types.memo_node || node->type == types.effect_node ||
+         node->type == types.native_memo_node;
 }
 inline NodeObject*& object_of(Node* node) noexcept {
   return node->type == types.signal_node ? static_cast<SignalNode*>(node)->self
@@ -272,6 +277,10 @@ void start_effect(NodeObject* self);  // may throw CycleError
 // Of the running effect or memo, else of the current owner. -1 with an error.
 int add_cleanup(PyObject* function);
 
+// A memo of Python is considered for machine code before each run whose number has none of these
+// bits: every 64th, with LATTICE_NATIVE_MEMOS=eager in the environment each.
+extern uint32_t native_run_mask;
+
 // --- creation.cpp
 // A function of reactive.py whose usual call makes the node without it. Null with an error.
 PyObject* quick_signal(PyObject* function);
@@ -359,6 +368,7 @@ extern PyObject* lattice_error;
 extern PyObject* access_error;
 extern PyObject* disposed_error;
 extern PyObject* not_ready_error;
+extern PyObject* trace_error;
 int init_errors(PyObject* module);
 PyObject* raise_error(PyObject* type, const std::string& message);  // returns null
 // Raises a copy of a cached exception, so that neither frames nor traceback entries pile up on it.

@@ -5,6 +5,7 @@
 // it costs a type slot call, two compares and a reference count. A write while nothing runs commits
 // at once; inside a batch or a run it waits in `pending` until somebody pulls, so that writing a
 // value and writing the old one back is no change.
+#include "native_memo.hpp"
 #include "reactive_node.hpp"
 
 namespace lattice::python {
@@ -256,8 +257,8 @@ PyObject* read_node(NodeObject* self, bool tracked) {
     case Place::Foreign:
       if (tracked && graph.observer() != 0) return bridge_read(object, graph);
       if (object->kind == NodeKind::Signal) return Py_NewRef(signal_latest(object));
-      if (object->value != nullptr && !reactive::needs_clean(object->node) &&
-          !(object->node->flags & reactive::kError)) {
+      if (!reactive::needs_clean(object->node) && !(object->node->flags & reactive::kError) &&
+          boxed_value(object) != nullptr) {
         return Py_NewRef(object->value);
       }
       return raise_error(access_error,

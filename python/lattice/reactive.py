@@ -195,7 +195,11 @@ def memo(
     scope : {"session", "app"}
         As for `signal`. A memo with ``scope="app"`` reads shared state only.
     native : bool, optional
-        Native compilation is not available in this version; True raises TraceError.
+        A memo that runs often becomes native by itself, without any difference but speed, when
+        its source shows that it computes numbers and does nothing else: arithmetic, comparisons,
+        ``if``, reads of signals and memos, constants, and functions like ``math.sin`` and ``abs``.
+        True demands that, and raises TraceError with the line that stands in the way; False
+        forbids it. See `Memo.native` and `Memo.native_reason`.
     key : hashable, optional
         In a component, tells apart the passes of a loop.
 
@@ -203,6 +207,12 @@ def memo(
     -------
     Memo
         Call it, or read ``.value``.
+
+    Raises
+    ------
+    TraceError
+        With ``native=True``, when the function may do more than compute a number; from ``.value``
+        when what it reads is no number.
 
     Examples
     --------
@@ -214,13 +224,9 @@ def memo(
     10.0
     """
     frame = sys._getframe(1)
-    if native:
-        raise TraceError(
-            "native=True: this version of Lattice has no native compiler for memos yet"
-        )
     if function is None:
-        return lambda body: _make_memo(frame, body, name, equals, scope, key)
-    return _make_memo(frame, function, name, equals, scope, key)
+        return lambda body: _make_memo(frame, body, name, equals, scope, key, native)
+    return _make_memo(frame, function, name, equals, scope, key, native)
 
 
 def _make_memo(
@@ -230,6 +236,7 @@ def _make_memo(
     equals: Equals,
     scope: StateScope,
     key: Hashable,
+    native: bool | None,
 ) -> Memo[T]:
     if is_async(function):
         raise TypeError(
@@ -243,17 +250,29 @@ def _make_memo(
         "a memo's function",
         "bind them (lambda: f(x)), or use lt.linked, whose function may take the previous value",
     )
+    if native:
+        _check_native(function)
     state = _body()
-    if state is None:
-        return Memo(function, name=name, equals=equals, scope=scope)
 
     def create() -> Memo[T]:
-        return Memo(function, name=name, equals=equals, scope=scope)
+        made = Memo(function, name=name, equals=equals, scope=scope)
+        if native is not None:
+            made._demand_native(native)
+        return made
+
+    if state is None:
+        return create()
 
     def update(kept: Memo[T]) -> None:
         _renew(kept, function)
 
     return cast("Memo[T]", state.keep("memo", frame, create, key=key, update=update))
+
+
+def _check_native(function: Callable[[], object]) -> None:
+    from lattice._jit.memo import check  # the compiler is loaded when something needs it
+
+    check(function)
 
 
 def _renew(kept: Memo[Any] | Effect, function: Callable[[], Any]) -> None:

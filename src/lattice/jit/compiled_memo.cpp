@@ -236,9 +236,9 @@ MemoProgram::MemoProgram(std::vector<MemoStep> steps, size_t sources)
   if (steps_.empty()) refuse("program has no step");
   for (size_t k = 0; k < steps_.size(); ++k) {
     const MemoStep& step = steps_[k];
-    slots[k] += step.reads.size();
     for (const MemoStep::Read& read : step.reads) {
       if (read.source >= sources) refuse("step reads a source that there is not");
+      slots[k] += read.type != Type::Void ? 1 : 0;
     }
     if (step.kind == MemoStep::Kind::Leave) continue;
     if (step.function == nullptr || step.function->arguments() != slots[k]) {

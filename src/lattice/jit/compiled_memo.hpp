@@ -96,7 +96,7 @@ struct MemoStep {
   };
   struct Read {
     uint32_t source;
-    Type type;
+    Type type;  // Void: read before, and read again: tracked, but no slot
   };
 
   Kind kind = Kind::Leave;
@@ -113,8 +113,9 @@ class MemoProgram {
   explicit MemoProgram(std::vector<MemoStep> steps, size_t sources);
 
   // A Reader has
-  //   bool read(uint32_t source, Type type, Bits& slot)   tracks; false: not of this type, or
-  //   failed bool is_stale(uint32_t source)                      reading it runs something
+  //   bool read(uint32_t source, Type, Bits& slot)  tracks; false: not of this type, or failed
+  //   bool touch(uint32_t source)                   tracks what was read before
+  //   bool is_stale(uint32_t source)                whether reading it runs something
   // False: the body itself must run. What was read until then is tracked.
   template <class Reader>
   bool run(Reader&& reader, Bits& result, Type& type) const {
@@ -123,6 +124,11 @@ class MemoProgram {
     const MemoStep* step = steps_.data();
     for (;;) {
       for (const MemoStep::Read& read : step->reads) {
+        if (read.type == Type::Void) {
+          if (!reader.touch(read.source)) [[unlikely]]
+            return false;
+          continue;
+        }
         if (!reader.read(read.source, read.type, *next)) [[unlikely]]
           return false;
         ++next;

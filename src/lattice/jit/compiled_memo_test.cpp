@@ -143,6 +143,10 @@ struct ListReader {
     slot = values[source];
     return source != failing;
   }
+  bool touch(uint32_t source) {
+    reads.push_back(source);
+    return true;
+  }
   bool is_stale(uint32_t) { return false; }
 };
 

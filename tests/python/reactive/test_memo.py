@@ -40,8 +40,6 @@ def test_decorator_forms() -> None:
         plain(1)  # type: ignore[call-arg]
     with pytest.raises(TypeError, match="made of a function"):
         lt.memo(5)  # type: ignore[call-overload]
-    with pytest.raises(lt.TraceError, match="native"):
-        lt.memo(lambda: 1, native=True)
 
 
 def test_equal_results_stop_propagation() -> None:

@@ -25,7 +25,7 @@ from lattice import _core
 from lattice._core import Memo, Signal, TracedValue, Tracer
 from lattice._jit import hooks
 from lattice._jit.errors import SideEffectError, TraceError, UnsupportedError, told
-from lattice._jit.rewrite import NoSource, _find, _parse
+from lattice._jit.rewrite import NoSource, definition
 
 __all__ = ["check", "consider"]
 
@@ -190,7 +190,7 @@ class _Source:
         self.body: list[ast.stmt] = []
         self.parameters: list[str] = []
         try:
-            node = _find(_parse(code), code)
+            node = definition(code)
         except NoSource as error:
             self.mistake = (
                 UnsupportedError,

@@ -28,7 +28,7 @@ from typing import Any
 
 from lattice._jit.errors import SideEffectError, TraceError, UnsupportedError, told
 
-__all__ = ["NoSource", "Rewritten", "rewrite"]
+__all__ = ["NoSource", "Rewritten", "definition", "rewrite"]
 
 HOOKS = "__lattice_hooks__"
 _RETURNED = "__returned"
@@ -133,6 +133,11 @@ def rewrite(function: FunctionType) -> Rewritten:
 
 
 # --- source
+
+
+def definition(code: CodeType) -> ast.FunctionDef | ast.Lambda:
+    """The parsed `def` or lambda of a code object; raises as `rewrite` does."""
+    return _find(_parse(code), code)
 
 
 def _parse(code: CodeType) -> ast.Module:

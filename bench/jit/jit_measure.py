@@ -32,7 +32,13 @@ PREFIX = _prefix()
 THREADS = 2 if PREFIX.startswith("2 threads") else 1
 if THREADS == 1:
     os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
-for _variable in ("OMP_NUM_THREADS", "NUMBA_NUM_THREADS", "NUMEXPR_NUM_THREADS", "MKL_NUM_THREADS"):
+for _variable in (
+    "OMP_NUM_THREADS",
+    "NUMBA_NUM_THREADS",
+    "NUMEXPR_NUM_THREADS",
+    "MKL_NUM_THREADS",
+    "LATTICE_JIT_THREADS",
+):
     os.environ[_variable] = str(THREADS)
 
 # Processor time is of all threads together, so it says nothing about the use of two.

@@ -74,7 +74,8 @@ def jit(
     fp : {"strict", "contract", "fast"}
         Whether a*b + c may round once ("contract"), and sums may be reordered ("fast").
     parallel : bool or None
-        Threads for large arrays; None decides by size.
+        False keeps the kernel on the caller's thread. Otherwise large arrays are shared among
+        threads; results are the same bits.
     reduce : {"numpy", "fast"}
         Order of additions: NumPy's, to the bit, or any.
     static : sequence of str

@@ -30,7 +30,7 @@ constexpr double kNsPerNearByte = 0.01;
 constexpr double kNsPerFarByte = 0.04;
 
 // Outputs below stay in a cache, where the next kernel finds them.
-constexpr int64_t kStreamBytes = int64_t{32} << 20;
+constexpr int64_t kStreamBytes = int64_t{6} << 20;
 constexpr int64_t kLine = 64;
 
 // The order of elements, and where each operand of the stage is at one of them.

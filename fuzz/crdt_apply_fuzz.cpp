@@ -3,7 +3,8 @@
 //
 // The first byte picks encoding, garbage collection and whether there is a document already; the
 // rest is up to four updates, each with two bytes of length before it. Afterwards the document's
-// own encodings must be readable, and a second document that applies them must be the same.
+// own encodings must be readable, and a second document that applies them must be the same. A twin
+// integrates struct by struct what the document may load at once: both must be equal to the byte.
 //
 //   build/fuzz/fuzz/crdt_apply_fuzz -max_total_time=60 -max_len=4096 -timeout=5
 #include <cstdint>
@@ -53,15 +54,21 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     LATTICE_ASSERT(update_meta(update).ok());
     ++updates;
   });
+  const Doc twin = make(77, doc.gc());
+  twin.on(DocEvent::BeforeTransaction, [](Transaction&) {});  // so it never loads
+  if ((data[0] & 4) != 0) LATTICE_ASSERT(twin.apply_update(base_update()).ok());
   ByteView rest(data + 1, size - 1);
   for (int i = 0; i < 4 && rest.size() > 2; ++i) {
     const size_t wanted = static_cast<size_t>(rest[0]) << 8 | rest[1];
     const ByteView update = rest.subspan(2, std::min(wanted, rest.size() - 2));
-    static_cast<void>(doc.apply_update(update, encoding));
+    const bool applied = doc.apply_update(update, encoding).ok();
+    LATTICE_ASSERT(twin.apply_update(update, encoding).ok() == applied);
     rest = rest.subspan(2 + update.size());
   }
   const Bytes v1 = doc.encode_state_as_update({}, Encoding::V1);
   const Bytes v2 = doc.encode_state_as_update({}, Encoding::V2);
+  LATTICE_ASSERT(twin.encode_state_as_update() == v1);
+  LATTICE_ASSERT(to_json(twin.to_json()) == to_json(doc.to_json()));
   const Doc first = make(78, doc.gc());
   const Doc second = make(79, doc.gc());
   LATTICE_ASSERT(first.apply_update(v1, Encoding::V1).ok());

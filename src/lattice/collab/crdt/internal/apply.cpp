@@ -125,7 +125,6 @@ struct Applier {
   ItemId intern(Id id) { return {doc.client_index(id.client), id.clock}; }
 
   bool append_to_run(const StructView& view);
-  void read_content(Item& item, const StructView& view, uint32_t offset);
   void integrate(const StructView& view, uint32_t offset);
   void cut_for_known(const StructView& view);
   void integrate_all();
@@ -171,15 +170,15 @@ bool Applier::append_to_run(const StructView& view) {
   return true;
 }
 
-void Applier::read_content(Item& item, const StructView& view, uint32_t offset) {
+void Document::read_content(Item& item, const StructView& view, uint32_t offset) {
   item.kind = static_cast<Content>(view.kind);
   item.length = view.length - offset;
   switch (view.kind) {
     case StructKind::String: {
       std::string scratch;
-      std::string_view text =
+      const std::string_view units =
           offset == 0 ? view.text : split_text_right(view.text, offset, scratch);
-      doc.set_text(item, text, text.size() == item.length);
+      set_text(item, units, units.size() == item.length);
       break;
     }
     case StructKind::Any: {
@@ -188,24 +187,24 @@ void Applier::read_content(Item& item, const StructView& view, uint32_t offset) 
       std::vector<Any> run;
       run.reserve(std::min<size_t>(item.length, 1024));
       for (uint32_t i = 0; i < item.length; ++i) run.push_back(read_any(decoder));
-      item.content = doc.values.add(std::move(run));
+      item.content = values.add(std::move(run));
       break;
     }
     case StructKind::Json: {
       Decoder decoder(view.value);
       std::vector<Any> run;
       for (uint32_t i = 0; i < view.length; ++i) {
-        std::string_view text = decoder.var_string();
+        const std::string_view json = decoder.var_string();
         if (i < offset) continue;
-        Result<Any> value = text == "undefined" ? Result<Any>(Any()) : parse_json(text);
+        Result<Any> value = json == "undefined" ? Result<Any>(Any()) : parse_json(json);
         run.push_back(value.ok() ? std::move(value).value() : Any());
       }
-      item.content = doc.values.add(std::move(run));
+      item.content = values.add(std::move(run));
       break;
     }
     case StructKind::Binary:
       item.content =
-          doc.values.add({Any::bytes(std::vector<uint8_t>(view.value.begin(), view.value.end()))});
+          values.add({Any::bytes(std::vector<uint8_t>(view.value.begin(), view.value.end()))});
       break;
     case StructKind::Embed:
     case StructKind::Format: {
@@ -218,19 +217,18 @@ void Applier::read_content(Item& item, const StructView& view, uint32_t offset) 
         value = read_any(decoder);
       }
       if (view.kind == StructKind::Embed) {
-        item.content = doc.values.add({std::move(value)});
+        item.content = values.add({std::move(value)});
       } else {
-        item.content = doc.formats.add({doc.strings.intern(view.text), std::move(value)});
+        item.content = formats.add({strings.intern(view.text), std::move(value)});
       }
       break;
     }
     case StructKind::Type:
-      item.content = doc.new_type(static_cast<TypeKind>(view.type_ref), view.text);
+      item.content = new_type(static_cast<TypeKind>(view.type_ref), view.text);
       break;
     case StructKind::Doc: {
       Decoder decoder(view.value);
-      item.content =
-          doc.subdocs_pool.add(Document::subdoc_from(std::string(view.text), read_any(decoder)));
+      item.content = subdocs_pool.add(subdoc_from(std::string(view.text), read_any(decoder)));
       break;
     }
     default:
@@ -306,7 +304,7 @@ void Applier::integrate(const StructView& view, uint32_t offset) {
       item.flags |= Item::kHasSub;
       item.sub = sub;
     }
-    read_content(item, view, offset);
+    d.read_content(item, view, offset);
   }
   d.integrate(ref);
 }
@@ -490,8 +488,17 @@ void Applier::apply_deletes(std::span<const IdRange> ranges) {
   }
 }
 
+void Document::apply_deletes(std::span<const IdRange> ranges) {
+  Applier(*this).apply_deletes(ranges);
+}
+
 Result<void> Document::apply(std::span<const uint8_t> update, UpdateVersion version,
                              Origin origin) {
+  if (store_order.empty()) {
+    Result<Loaded> loaded = load(update, version, origin);
+    if (!loaded.ok()) return Failure{"apply_update: " + loaded.error()};
+    if (loaded.value() == Loaded::Yes) return {};
+  }
   Bytes retried;
   const char* malformed = nullptr;
   bool outermost = false;

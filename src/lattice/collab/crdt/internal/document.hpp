@@ -32,6 +32,10 @@
 #include "lattice/collab/crdt/internal/text_store.hpp"
 #include "lattice/collab/crdt/update_encoder.hpp"
 
+namespace lattice::crdt {
+struct StructView;
+}
+
 namespace lattice::crdt::internal {
 
 uint64_t random_client_id();
@@ -123,7 +127,8 @@ struct TransactionState {
   Origin origin;
   bool local = true;
   bool needs_formatting_cleanup = false;
-  bool sorted = false;  // deletes are sorted and merged
+  bool sorted = false;   // deletes are sorted and merged
+  bool settled = false;  // a load that left nothing to collect or to merge, and nothing came after
   std::vector<DeleteRange> deletes;
   // Clients in the order of their first deletion, when there are several: the order in which Yjs
   // visits them, which decides what undo brings back first. Filled when deletes are sorted.
@@ -156,6 +161,7 @@ struct TransactionState {
     if (origin.index() != 0) origin = Origin{};
     needs_formatting_cleanup = false;
     sorted = false;
+    settled = false;
     deletes.clear();
     delete_clients.clear();
     merge_structs.clear();
@@ -181,6 +187,7 @@ struct TextPosition {
   AttributeMap attributes;
 };
 
+struct Loader;        // load.cpp
 struct ApplyBuffers;  // apply.cpp
 struct ApplyBuffersDelete {
   void operator()(ApplyBuffers* buffers) const noexcept;
@@ -322,6 +329,7 @@ class Document : public std::enable_shared_from_this<Document> {
   }
   void collect(std::span<const DeleteRange> deletes);
   void merge_deletes(std::span<const DeleteRange> deletes);
+  void collect_and_merge(TransactionState& transaction);
   // Merges leftwards from `p` as far as possible; returns the surviving position, counts merges.
   RunIndex::Position merge_lefts(ClientRuns& client, RunIndex::Position p, uint32_t& merged);
   Bytes transaction_update(TransactionState& transaction, UpdateVersion version);
@@ -344,8 +352,14 @@ class Document : public std::enable_shared_from_this<Document> {
   DeleteSet delete_set() const;
   StateVector state_vector() const;
 
-  // --- applying (apply.cpp)
+  // --- applying (apply.cpp, load.cpp)
   Result<void> apply(std::span<const uint8_t> update, UpdateVersion version, Origin origin);
+  // An update into a document without structs, when its bytes prove where everything goes. Nothing
+  // has changed when they do not: apply() then goes the long way.
+  enum class Loaded : uint8_t { No, Yes };
+  Result<Loaded> load(std::span<const uint8_t> update, UpdateVersion version, Origin& origin);
+  void read_content(Item& item, const StructView& view, uint32_t offset);
+  void apply_deletes(std::span<const IdRange> ranges);
   PendingStructs pending_structs;
   PendingDeletes pending_deletes;
 
@@ -458,6 +472,7 @@ class Document : public std::enable_shared_from_this<Document> {
   bool try_merge(Ref left_ref, Ref right_ref);
   void kill_type(uint32_t type);
   friend struct Applier;
+  friend struct Loader;
 
   std::unordered_map<uint32_t, uint32_t> root_indices_;  // name -> type
   uint32_t own_index_ = kNoClient;

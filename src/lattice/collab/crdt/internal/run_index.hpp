@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 // One client's structs in clock order, without gaps: a list of short sorted chunks. Appending is
 // O(1), finding O(log n) with the last hit remembered, inserting or erasing in the middle moves one
-// chunk of at most 2 KB.
+// chunk of at most 2 KB. What a loader adopts is one long chunk, which the first insertion or
+// erasure in it cuts into short ones.
 #pragma once
 
 #include <algorithm>
@@ -90,9 +91,17 @@ class RunIndex {
     }
     return hit_ = {low, slot};
   }
+  // All runs at once. REQUIRES: empty().
+  void adopt(std::vector<Run> runs) {
+    size_ = static_cast<uint32_t>(runs.size());
+    chunks_.clear();
+    if (size_ != 0) chunks_.push_back(std::move(runs));
+  }
   // Inserts behind `p`; returns the new run's position.
   Position insert_after(Position p, uint32_t clock, Ref item) {
     ++size_;
+    if (chunks_[p.chunk].size() > kChunkMax) [[unlikely]]
+      p = cut(p);
     std::vector<Run>& chunk = chunks_[p.chunk];
     if (chunk.size() < kChunkMax) {
       chunk.insert(chunk.begin() + p.slot + 1, {clock, item});
@@ -106,11 +115,16 @@ class RunIndex {
     target.insert(target.begin() + p.slot + 1, {clock, item});
     return {p.chunk, p.slot + 1};
   }
-  void erase(Position p) {
+  // Returns the position before it. REQUIRES: !is_first(p).
+  Position erase(Position p) {
     --size_;
+    if (chunks_[p.chunk].size() > kChunkMax) [[unlikely]]
+      p = cut(p);
+    const Position before = previous(p);
     auto& chunk = chunks_[p.chunk];
     chunk.erase(chunk.begin() + p.slot);
     if (chunk.empty()) chunks_.erase(chunks_.begin() + p.chunk);
+    return before;
   }
   template <class F>
   void for_each(F&& f) const {
@@ -145,6 +159,26 @@ class RunIndex {
 
  private:
   static constexpr uint32_t kChunkMax = 256;
+  static constexpr uint32_t kChunkCut = 192;
+
+  // Makes short chunks of a long one; returns where `p` is then.
+  Position cut(Position p) {
+    const std::vector<Run> all = std::move(chunks_[p.chunk]);
+    std::vector<std::vector<Run>> parts;
+    parts.reserve(all.size() / kChunkCut + 1);
+    for (size_t begin = 0; begin < all.size(); begin += kChunkCut) {
+      const size_t end = std::min<size_t>(begin + kChunkCut, all.size());
+      parts.emplace_back(all.begin() + static_cast<ptrdiff_t>(begin),
+                         all.begin() + static_cast<ptrdiff_t>(end));
+    }
+    const auto at = chunks_.begin() + p.chunk;
+    *at = std::move(parts.front());
+    chunks_.insert(at + 1, std::make_move_iterator(parts.begin() + 1),
+                   std::make_move_iterator(parts.end()));
+    hit_ = {};
+    return {p.chunk + p.slot / kChunkCut, p.slot % kChunkCut};
+  }
+
   std::vector<std::vector<Run>> chunks_;
   uint32_t size_ = 0;
   mutable Position hit_;

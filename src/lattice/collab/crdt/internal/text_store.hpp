@@ -73,6 +73,10 @@ class TextStore {
     return old;
   }
   void reserve(size_t bytes) { bytes_.reserve(bytes); }
+  // Gives back room that was reserved for more text than came.
+  void trim() {
+    if (bytes_.capacity() > bytes_.size() + bytes_.size() / 4 + 64) bytes_.shrink_to_fit();
+  }
   size_t memory() const noexcept { return bytes_.capacity(); }
 
  private:

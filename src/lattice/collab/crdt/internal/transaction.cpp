@@ -90,10 +90,14 @@ void Document::sort_deletes(TransactionState& transaction) {
       seen.push_back({i, {deletes[i].client, 0, 0}});
     }
   }
-  std::sort(deletes.begin(), deletes.end(), [&](const DeleteRange& a, const DeleteRange& b) {
+  auto is_before = [&](const DeleteRange& a, const DeleteRange& b) {
     if (a.client != b.client) return clients[a.client].id > clients[b.client].id;
     return a.clock < b.clock;
-  });
+  };
+  // What was loaded comes sorted.
+  if (!std::is_sorted(deletes.begin(), deletes.end(), is_before)) {
+    std::sort(deletes.begin(), deletes.end(), is_before);
+  }
   size_t kept = 0;
   for (size_t i = 1; i < deletes.size(); ++i) {
     DeleteRange& left = deletes[kept];
@@ -202,10 +206,9 @@ RunIndex::Position Document::merge_lefts(ClientRuns& client, RunIndex::Position 
     RunIndex::Position before = client.runs.previous(p);
     Ref right = client.runs.at(p).item;
     if (!try_merge(client.runs.at(before).item, right)) break;
-    client.runs.erase(p);
+    p = client.runs.erase(p);
     items.free(right);
     ++merged;
-    p = before;
   }
   return p;
 }
@@ -231,15 +234,7 @@ bool Document::may_extend(const Item& item) {
   return item_observers == 0 || item.clock >= before_now(item.client);
 }
 
-void Document::cleanup(size_t i, std::exception_ptr& error) {
-  TransactionState& t = *cleanups[i];
-  sort_deletes(t);
-  for (auto& touched : t.touched) touched.after = clients[touched.client].state;
-  emit(DocEvent::BeforeObserverCalls, t.face, error);
-  if (!t.changed.empty()) call_observers(t, error);
-  emit(DocEvent::AfterTransaction, t.face, error);
-  if (t.needs_formatting_cleanup) cleanup_after(t);
-
+void Document::collect_and_merge(TransactionState& t) {
   if (gc) collect(t.deletes);
   merge_deletes(t.deletes);
   for (const auto& touched : t.touched) {
@@ -267,6 +262,18 @@ void Document::cleanup(size_t i, std::exception_ptr& error) {
     uint32_t merged = 0;
     merge_lefts(client, p, merged);
   }
+}
+
+void Document::cleanup(size_t i, std::exception_ptr& error) {
+  TransactionState& t = *cleanups[i];
+  sort_deletes(t);
+  for (auto& touched : t.touched) touched.after = clients[touched.client].state;
+  emit(DocEvent::BeforeObserverCalls, t.face, error);
+  if (!t.changed.empty()) call_observers(t, error);
+  emit(DocEvent::AfterTransaction, t.face, error);
+  if (t.needs_formatting_cleanup) cleanup_after(t);
+
+  if (!t.settled || cleanups.size() > 1) collect_and_merge(t);
   if (!t.local && own_index_ != kNoClient && clients[own_index_].id == client_id) {
     for (const auto& touched : t.touched) {
       // Somebody else writes under our id: take another before ours collide.

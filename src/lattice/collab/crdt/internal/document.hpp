@@ -465,6 +465,7 @@ class Document : public std::enable_shared_from_this<Document> {
   void emit_subdocs(TransactionState& t, std::exception_ptr& error);
   void link_sequence(TypeData& parent, Ref ref);
   void unlink_merged(ClientRuns& client, Item& left, Ref left_ref, Ref right_ref);
+  void place_between(Ref ref, TypeData& parent);
   void scan_conflicts(Ref ref, TypeData& parent);
   // Finds the item's place by the list of its siblings, if there is one, and adds it to that.
   bool place_among_siblings(Ref ref);

@@ -140,6 +140,20 @@ void Document::scan_conflicts(Ref ref, TypeData& parent) {
   }
 }
 
+// Where `ref` goes between its origins: item.left then says behind what.
+void Document::place_between(Ref ref, TypeData& parent) {
+  Item& item = items[ref];
+  if ((item.left == kNil && (item.right == kNil || items[item.right].left != kNil)) ||
+      (item.left != kNil && items[item.left].right != item.right)) {
+    if (siblings.empty() || !place_among_siblings(ref)) scan_conflicts(ref, parent);
+  } else if (!siblings.empty()) {
+    // Right behind its origin, so before all other children.
+    if (Siblings* list = siblings.find(key_of(item))) {
+      list->insert(kNil, ref, clients[item.client].id, item.right_origin);
+    }
+  }
+}
+
 void Document::link_sequence(TypeData& parent, Ref ref) {
   Item& item = items[ref];
   if (item.left != kNil) {
@@ -184,15 +198,7 @@ void Document::integrate(Ref ref) {
     return;
   }
   TypeData& parent = types[item.parent];
-  if ((item.left == kNil && (item.right == kNil || items[item.right].left != kNil)) ||
-      (item.left != kNil && items[item.left].right != item.right)) {
-    if (siblings.empty() || !place_among_siblings(ref)) scan_conflicts(ref, parent);
-  } else if (!siblings.empty()) {
-    // Right behind its origin, so before all other children.
-    if (Siblings* list = siblings.find(key_of(item))) {
-      list->insert(kNil, ref, clients[item.client].id, item.right_origin);
-    }
-  }
+  place_between(ref, parent);
   link_sequence(parent, ref);
   add_struct(ref);
   switch (item.kind) {

@@ -291,7 +291,7 @@ Loader::Step Loader::place(Group& group, Group*& waits_for) {
   count_placed(group);
   const bool is_between = left != kNil ? doc.items[left].right == right
                                        : right != kNil && doc.items[right].left == kNil;
-  if (is_between && !has_sub) {
+  if (is_between && !has_sub && doc.siblings.empty()) {
     if (left != kNil) {
       doc.items[left].right = ref;
     } else {
@@ -300,7 +300,7 @@ Loader::Step Loader::place(Group& group, Group*& waits_for) {
     if (right != kNil) doc.items[right].left = ref;
     parent->length += item.visible();
   } else {
-    if (!is_between) doc.scan_conflicts(ref, *parent);
+    doc.place_between(ref, *parent);
     doc.link_sequence(*parent, ref);
   }
   switch (item.kind) {
@@ -426,6 +426,7 @@ void Loader::adopt() {
 }
 
 void Loader::undo() {
+  doc.siblings = SiblingLists();
   doc.items = ItemArena();
   doc.text = TextStore();
   doc.wide = {};

@@ -851,6 +851,8 @@ PyObject* dispatcher_add(PyObject* object, PyObject* arguments) {
                                      : ir::FpPolicy::Strict;
     one->kernel = Kernel::compile(std::move(copy), options);
     one->aborts = one->kernel->abort_statuses();
+    // Arrays may appear in between, as in np.arange(n).sum().
+    for (const ir::Node& node : function->nodes) all_scalar = all_scalar && node.rank() == 0;
     one->is_scalar = all_scalar && one->kernel->source().is_scalar_function();
     if (one->is_scalar) one->code = one->kernel->scalar_entry().code;
     bool has_static = false;

@@ -4,6 +4,7 @@
 
 #include <nanobind/nanobind.h>
 
+#include <algorithm>
 #include <optional>
 
 #include "jit_ir.hpp"
@@ -129,16 +130,56 @@ Value array_as_parameter(TracerObject* self, PyObject* array) {
     throw TraceFailure{"UnsupportedError", "an array of dtype " + name + " has no native form",
                        "convert it to float64, float32, an integer type or bool"};
   }
-  if (self->builder->region() != 0) {
-    throw TraceFailure{"UnsupportedError",
-                       "an array from outside is first used inside a loop or branch",
-                       "pass it as an argument, or use it once before the loop"};
-  }
   const int rank = array_rank(array);
   const NodeId id = self->builder->param(type, rank, "captured" + std::to_string(count));
   if (PyList_Append(self->captured, array) < 0) throw PythonFailure{};
   self->captured_ids->push_back(id);
   return {id, type, static_cast<uint8_t>(rank), false};
+}
+
+// A value's node of now: a view of an array that has changed is read again.
+const Value& current(TracedObject* self) {
+  if (self->link == nullptr) return self->value;
+  TracedObject* base = as_traced(PyTuple_GET_ITEM(self->link, 0));
+  current(base);
+  if (base->version == self->seen) return self->value;
+  PyObject* made = PyObject_CallNoArgs(PyTuple_GET_ITEM(self->link, 1));
+  if (made == nullptr) throw PythonFailure{};
+  self->tracer->changes->push_back(
+      {Py_NewRef(reinterpret_cast<PyObject*>(self)), self->value, self->seen, true});
+  self->value.id = as_traced(made)->value.id;
+  self->seen = base->version;
+  ++self->version;
+  Py_DECREF(made);
+  return self->value;
+}
+
+// Changes an array in place. `is_own`: the tracer does it, to put merged values into place.
+void assign(TracedObject* self, const Value& value, bool is_own) {
+  if (self->is_parameter && !is_own) {
+    const char* name = self->name != nullptr ? PyUnicode_AsUTF8(self->name) : "x";
+    throw TraceFailure{"SideEffectError",
+                       std::string("'") + name +
+                           "' is an argument; changing it in place "
+                           "changes the caller's array",
+                       std::string("write ") + name + " = " + name + ".copy() first, or " + name +
+                           " = " + name + " + ..., and return it"};
+  }
+  self->tracer->changes->push_back(
+      {Py_NewRef(reinterpret_cast<PyObject*>(self)), self->value, self->seen, false});
+  self->value.id = value.id;
+  ++self->version;
+  if (self->link == nullptr || is_own) return;
+  PyObject* write = PyTuple_GET_ITEM(self->link, 2);
+  if (write == Py_None) {
+    throw TraceFailure{"UnsupportedError",
+                       "this is a view of another array that cannot be changed through it",
+                       "change the array itself, or a .copy() of the view"};
+  }
+  PyObject* done = PyObject_CallOneArg(write, reinterpret_cast<PyObject*>(self));
+  if (done == nullptr) throw PythonFailure{};
+  Py_DECREF(done);
+  self->seen = as_traced(PyTuple_GET_ITEM(self->link, 0))->version;
 }
 
 // False when the object is nothing that an operator takes.
@@ -149,7 +190,7 @@ bool try_value(TracerObject* self, PyObject* object, Value& value) {
       throw TraceFailure{"TraceError", "a value of another trace is used here",
                          "pass it as an argument"};
     }
-    value = traced->value;
+    value = current(traced);
     return true;
   }
   Builder& b = *self->builder;
@@ -235,6 +276,21 @@ PyObject* traced_divmod(PyObject* a, PyObject* b) {
   return pair;
 }
 
+// `value` broadcast to the shape of `target`; Python runs the call when it does not fit there.
+Value fitted(TracerObject* tracer, const Value& target, Value value) {
+  Builder& b = *tracer->builder;
+  for (int axis = 0; axis < target.rank && value.rank == target.rank; ++axis) {
+    const uint32_t bit = 1u << axis;
+    const NodeId want = b.extent(target.id, bit);
+    const NodeId have = b.extent(value.id, bit);
+    if (want == have) continue;
+    b.guard(b.compare(Op::Eq, want, have));
+  }
+  if (value.rank < target.rank) value.id = b.like(value.id, target.id);
+  value.rank = target.rank;
+  return value;
+}
+
 // x += y on an array keeps x's type, and changes an argument of the caller.
 template <Arith op>
 PyObject* traced_inplace(PyObject* a, PyObject* b) {
@@ -242,14 +298,6 @@ PyObject* traced_inplace(PyObject* a, PyObject* b) {
   TracedObject* self = as_traced(a);
   if (self->value.rank == 0 || self->tracer->is_lanes) return traced_arith<op>(a, b);
   return guarded<PyObject*>(nullptr, [&]() -> PyObject* {
-    if (self->is_parameter) {
-      const char* name = self->name != nullptr ? PyUnicode_AsUTF8(self->name) : "x";
-      throw TraceFailure{"SideEffectError",
-                         std::string("'") + name +
-                             "' is an argument; changing it in place "
-                             "changes the caller's array",
-                         std::string("write ") + name + " = " + name + " + ..., or use out="};
-    }
     PyObject* made = traced_arith<op>(a, b);
     if (made == nullptr || made == Py_NotImplemented) return made;
     TracedObject* result = as_traced(made);
@@ -263,8 +311,15 @@ PyObject* traced_inplace(PyObject* a, PyObject* b) {
       Py_DECREF(made);
       throw TraceFailure{"TypeConflictError", what, "write x = x + ... instead of x += ..."};
     }
-    result->value = cast_to(*self->tracer->builder, result->value, want);
-    return made;
+    const Value changed = cast_to(*self->tracer->builder, result->value, want);
+    const bool is_wider = changed.rank != self->value.rank;
+    Py_DECREF(made);
+    if (is_wider) {
+      throw TraceFailure{"TypeConflictError", "an in-place operator cannot give an array more axes",
+                         "write x = x + ... instead of x += ..."};
+    }
+    assign(self, fitted(self->tracer, self->value, changed), false);
+    return Py_NewRef(a);
   });
 }
 
@@ -274,7 +329,7 @@ PyObject* traced_unary(PyObject* a) {
     TracedObject* self = as_traced(a);
     require_open(self->tracer);
     note_place(self->tracer);
-    return make_traced(self->tracer, fn(*self->tracer->builder, self->value));
+    return make_traced(self->tracer, fn(*self->tracer->builder, current(self)));
   });
 }
 
@@ -403,12 +458,14 @@ PyObject* traced_subscript(PyObject* a, PyObject* key) {
   return call_arrays("subscript", arguments, 2);
 }
 int traced_set_item(PyObject* a, PyObject* key, PyObject* value) {
-  (void)key;
-  (void)value;
-  return guarded(-1, [&]() -> int {
-    throw TraceFailure{"SideEffectError", name_of_traced(as_traced(a)) + " is changed in place",
-                       "compute the whole array: np.where(condition, new, old)"};
-  });
+  if (value == nullptr) {
+    PyErr_SetString(PyExc_TypeError, "elements of an array cannot be deleted");
+    return -1;
+  }
+  PyObject* const arguments[] = {a, key, value};
+  PyObject* done = call_arrays("assign", arguments, 3);
+  Py_XDECREF(done);
+  return done != nullptr ? 0 : -1;
 }
 PyObject* traced_iter(PyObject* a) {
   PyObject* const arguments[] = {a};
@@ -494,7 +551,7 @@ PyObject* traced_array_function(PyObject* a, PyObject* const* arguments, Py_ssiz
   return call_arrays("array_function", all.data(), all.size());
 }
 
-PyObject* traced_array(PyObject* a, PyObject*) {
+PyObject* traced_array(PyObject* a, PyObject*, PyObject*) {
   return guarded<PyObject*>(nullptr, [&]() -> PyObject* {
     throw TraceFailure{"ConcreteValueError",
                        "the elements of " + name_of_traced(as_traced(a)) +
@@ -518,6 +575,12 @@ PyObject* traced_get_weak(PyObject* a, void*) {
 PyObject* traced_get_id(PyObject* a, void*) {
   return PyLong_FromUnsignedLong(as_traced(a)->value.id);
 }
+PyObject* traced_get_serial(PyObject* a, void*) {
+  return PyLong_FromUnsignedLongLong(as_traced(a)->serial);
+}
+PyObject* traced_get_argument(PyObject* a, void*) {
+  return PyBool_FromLong(as_traced(a)->is_parameter);
+}
 PyObject* traced_get_tracer(PyObject* a, void*) {
   return Py_NewRef(as_object(as_traced(a)->tracer));
 }
@@ -532,6 +595,8 @@ PyGetSetDef traced_getset[] = {
     {"_weak", traced_get_weak, nullptr, nullptr, nullptr},
     {"_id", traced_get_id, nullptr, nullptr, nullptr},
     {"_tracer", traced_get_tracer, nullptr, nullptr, nullptr},
+    {"_serial", traced_get_serial, nullptr, nullptr, nullptr},
+    {"_is_argument", traced_get_argument, nullptr, nullptr, nullptr},
     {"ndim", traced_get_rank, nullptr, "Number of axes.", nullptr},
     {"name", traced_get_name, nullptr, "The name it was given, or None.", nullptr},
     {nullptr, nullptr, nullptr, nullptr, nullptr}};
@@ -543,13 +608,14 @@ PyMethodDef traced_methods[] = {
      reinterpret_cast<PyCFunction>(reinterpret_cast<void*>(traced_array_function)), METH_FASTCALL,
      nullptr},
     {"__array__", reinterpret_cast<PyCFunction>(reinterpret_cast<void*>(traced_array)),
-     METH_VARARGS, nullptr},
+     METH_VARARGS | METH_KEYWORDS, nullptr},
     {"__format__", traced_format, METH_O, nullptr},
     {nullptr, nullptr, 0, nullptr}};
 
 int traced_traverse(PyObject* a, visitproc visit, void* arg) {
   Py_VISIT(Py_TYPE(a));
   Py_VISIT(reinterpret_cast<PyObject*>(as_traced(a)->tracer));
+  Py_VISIT(as_traced(a)->link);
   return 0;
 }
 void traced_dealloc(PyObject* a) {
@@ -557,6 +623,7 @@ void traced_dealloc(PyObject* a) {
   TracedObject* self = as_traced(a);
   Py_XDECREF(reinterpret_cast<PyObject*>(self->tracer));
   Py_XDECREF(self->name);
+  Py_XDECREF(self->link);
   PyTypeObject* type = Py_TYPE(a);
   type->tp_free(a);
   Py_DECREF(type);
@@ -632,6 +699,7 @@ PyObject* tracer_new(PyTypeObject* type, PyObject* arguments, PyObject* keywords
   self->builder = new Builder(name);
   self->captured_ids = new std::vector<NodeId>;
   self->files = new std::unordered_map<PyObject*, uint32_t>;
+  self->changes = new std::vector<Change>;
   self->is_open = true;
   self->is_lanes = is_lanes != 0;
   return as_object(self);
@@ -639,8 +707,15 @@ PyObject* tracer_new(PyTypeObject* type, PyObject* arguments, PyObject* keywords
 
 TracerObject* as_tracer(PyObject* object) { return reinterpret_cast<TracerObject*>(object); }
 
+void forget_changes(TracerObject* self) {
+  std::vector<Change> old;
+  old.swap(*self->changes);
+  for (const Change& change : old) Py_DECREF(change.object);
+}
+
 int tracer_traverse(PyObject* a, visitproc visit, void* arg) {
   TracerObject* self = as_tracer(a);
+  for (const Change& change : *self->changes) Py_VISIT(change.object);
   Py_VISIT(Py_TYPE(a));
   Py_VISIT(self->decide);
   Py_VISIT(self->captured);
@@ -650,6 +725,7 @@ int tracer_traverse(PyObject* a, visitproc visit, void* arg) {
 int tracer_clear(PyObject* a) {
   TracerObject* self = as_tracer(a);
   Py_CLEAR(self->decide);
+  forget_changes(self);
   return 0;
 }
 void tracer_dealloc(PyObject* a) {
@@ -659,6 +735,8 @@ void tracer_dealloc(PyObject* a) {
   Py_XDECREF(self->decide);
   Py_XDECREF(self->captured);
   Py_XDECREF(self->kept_codes);
+  forget_changes(self);
+  delete self->changes;
   delete self->builder;
   delete self->captured_ids;
   delete self->files;
@@ -730,6 +808,7 @@ PyObject* tracer_leave(PyObject* a, PyObject*) {
 }
 PyObject* tracer_close(PyObject* a, PyObject*) {
   as_tracer(a)->is_open = false;
+  forget_changes(as_tracer(a));
   if (current_tracer == as_tracer(a)) current_tracer = nullptr;
   Py_RETURN_NONE;
 }
@@ -1017,11 +1096,28 @@ PyObject* tracer_iota(PyObject* a, PyObject* arguments) {
   });
 }
 
-// gather(x, indices)
+// scatter(x, index, value): a copy of x with elements set.
+PyObject* tracer_scatter(PyObject* a, PyObject* arguments) {
+  PyObject* x = nullptr;
+  PyObject* index = nullptr;
+  PyObject* object = nullptr;
+  if (!PyArg_ParseTuple(arguments, "OOO", &x, &index, &object)) return nullptr;
+  return in_tracer(a, [&](TracerObject* self) {
+    note_place(self);
+    Builder& b = *self->builder;
+    const Value base = need_value(self, x);
+    const NodeId at = cast_to(b, need_value(self, index), Type::I64).id;
+    const NodeId value = cast_to(b, need_value(self, object), base.type).id;
+    return make_traced(self, from_node(self, b.scatter(base.id, at, value, ir::ScatterMode::Set)));
+  });
+}
+
+// gather(x, indices, is_clipped): with indices from outside of x refused, or moved to its edge.
 PyObject* tracer_gather(PyObject* a, PyObject* arguments) {
   PyObject* x = nullptr;
   PyObject* indices = nullptr;
-  if (!PyArg_ParseTuple(arguments, "OO", &x, &indices)) return nullptr;
+  int is_clipped = 0;
+  if (!PyArg_ParseTuple(arguments, "OO|p", &x, &indices, &is_clipped)) return nullptr;
   return in_tracer(a, [&](TracerObject* self) {
     note_place(self);
     std::vector<NodeId> ids;
@@ -1030,7 +1126,9 @@ PyObject* tracer_gather(PyObject* a, PyObject* arguments) {
     }
     const Value source = need_value(self, x);
     return make_traced(
-        self, from_node(self, self->builder->gather(source.id, ids, ir::BoundsMode::Raise)));
+        self, from_node(self, self->builder->gather(
+                                  source.id, ids,
+                                  is_clipped != 0 ? ir::BoundsMode::Clip : ir::BoundsMode::Raise)));
   });
 }
 
@@ -1245,6 +1343,13 @@ PyObject* tracer_rollback(PyObject* a, PyObject* token) {
       throw PythonFailure{};
     }
     std::memcpy(&at, PyBytes_AS_STRING(token), sizeof(at));
+    // Arrays from outside that were first met since then are parameters no more.
+    while (!self->captured_ids->empty() && self->captured_ids->back() >= at.nodes) {
+      self->captured_ids->pop_back();
+      const Py_ssize_t count = PyList_GET_SIZE(self->captured);
+      if (PyList_SetSlice(self->captured, count - 1, count, nullptr) < 0) throw PythonFailure{};
+      self->builder->function().params.pop_back();
+    }
     self->builder->rollback(at);
     return Py_NewRef(Py_None);
   });
@@ -1302,6 +1407,143 @@ PyObject* tracer_inline(PyObject* a, PyObject* arguments) {
       made.push_back(from_node(self, id));
     }
     return list_of(self, made);
+  });
+}
+
+// --- arrays as cells
+
+// put(array, value, is_own): changes an array in place; the value has its type and rank.
+PyObject* tracer_put(PyObject* a, PyObject* arguments) {
+  PyObject* target = nullptr;
+  PyObject* object = nullptr;
+  int is_own = 0;
+  if (!PyArg_ParseTuple(arguments, "O!Op", traced_type, &target, &object, &is_own)) return nullptr;
+  return in_tracer(a, [&](TracerObject* self) {
+    note_place(self);
+    Value value = need_value(self, object);
+    const Value& old = current(as_traced(target));
+    value = cast_to(*self->builder, value, old.type);
+    if (value.rank < old.rank) value.id = self->builder->like(value.id, old.id);
+    assign(as_traced(target), value, is_own != 0);
+    return Py_NewRef(Py_None);
+  });
+}
+
+// link(view, array, read, write or None): `view` shows part of `array`.
+PyObject* tracer_link(PyObject* a, PyObject* arguments) {
+  PyObject* view = nullptr;
+  PyObject* base = nullptr;
+  PyObject* read = nullptr;
+  PyObject* write = nullptr;
+  if (!PyArg_ParseTuple(arguments, "O!O!OO", traced_type, &view, traced_type, &base, &read,
+                        &write)) {
+    return nullptr;
+  }
+  return in_tracer(a, [&](TracerObject*) {
+    TracedObject* self = as_traced(view);
+    PyObject* link = PyTuple_Pack(3, base, read, write);
+    if (link == nullptr) throw PythonFailure{};
+    Py_XSETREF(self->link, link);
+    self->seen = as_traced(base)->version;
+    return Py_NewRef(view);
+  });
+}
+
+// mark(): where the list of changes ends now.
+PyObject* tracer_mark(PyObject* a, PyObject*) {
+  return PyLong_FromSize_t(as_tracer(a)->changes->size());
+}
+
+// changed(mark): the arrays that the program has changed since then, each once, and their values of
+// now, as other objects.
+PyObject* tracer_changed(PyObject* a, PyObject* mark) {
+  const size_t first = PyLong_AsSize_t(mark);
+  if (first == static_cast<size_t>(-1) && PyErr_Occurred()) return nullptr;
+  return in_tracer(a, [&](TracerObject* self) {
+    PyObject* list = PyList_New(0);
+    std::vector<PyObject*> seen;
+    for (size_t k = first; k < self->changes->size(); ++k) {
+      const Change& change = (*self->changes)[k];
+      if (change.is_refresh || std::find(seen.begin(), seen.end(), change.object) != seen.end()) {
+        continue;
+      }
+      seen.push_back(change.object);
+      PyObject* now = make_traced(self, current(as_traced(change.object)));
+      PyObject* pair = now != nullptr ? PyTuple_Pack(2, change.object, now) : nullptr;
+      Py_XDECREF(now);
+      if (pair == nullptr || PyList_Append(list, pair) < 0) {
+        Py_XDECREF(pair);
+        Py_DECREF(list);
+        throw PythonFailure{};
+      }
+      Py_DECREF(pair);
+    }
+    return list;
+  });
+}
+
+// undo(mark): everything is as it was then.
+PyObject* tracer_undo(PyObject* a, PyObject* mark) {
+  const size_t first = PyLong_AsSize_t(mark);
+  if (first == static_cast<size_t>(-1) && PyErr_Occurred()) return nullptr;
+  std::vector<Change>& changes = *as_tracer(a)->changes;
+  while (changes.size() > first) {
+    const Change change = changes.back();
+    changes.pop_back();
+    TracedObject* object = as_traced(change.object);
+    object->value = change.old;
+    object->seen = change.old_seen;
+    ++object->version;
+    Py_DECREF(change.object);
+  }
+  Py_RETURN_NONE;
+}
+PyObject* tracer_born(PyObject* a, void*) {
+  return PyLong_FromUnsignedLongLong(as_tracer(a)->born);
+}
+
+// distance(stop, start): stop - start when that follows from how they were made, else None.
+PyObject* tracer_distance(PyObject* a, PyObject* arguments) {
+  PyObject* stop = nullptr;
+  PyObject* start = nullptr;
+  if (!PyArg_ParseTuple(arguments, "OO", &stop, &start)) return nullptr;
+  return in_tracer(a, [&](TracerObject* self) -> PyObject* {
+    const Builder& b = *self->builder;
+    struct Sum {
+      NodeId base;
+      int64_t more;
+    };
+    const auto split = [&](NodeId id) {
+      Sum sum{id, 0};
+      for (;;) {
+        const ir::Node& node = b[sum.base];
+        const bool adds = node.op == Op::Add;
+        if (node.type != Type::I64 || (!adds && node.op != Op::Sub)) return sum;
+        if (b[node.b].op == Op::Const) {
+          const auto by = from_bits<int64_t>(b[node.b].imm);
+          sum = {node.a, sum.more + (adds ? by : -by)};
+        } else if (adds && b[node.a].op == Op::Const) {
+          sum = {node.b, sum.more + from_bits<int64_t>(b[node.a].imm)};
+        } else {
+          return sum;
+        }
+      }
+    };
+    const Sum from = split(need_value(self, start).id);
+    const Sum to = split(need_value(self, stop).id);
+    if (from.base == to.base) return PyLong_FromLongLong(to.more - from.more);
+    const ir::Node& node = b[to.base];
+    if (node.op != Op::Add) Py_RETURN_NONE;
+    for (int side = 0; side < 2; ++side) {
+      const Sum part = split(side == 0 ? node.a : node.b);
+      if (part.base != from.base) continue;
+      const Value rest = from_node(self, side == 0 ? node.b : node.a, true);
+      const int64_t more = to.more + part.more - from.more;
+      if (more == 0) return make_traced(self, rest);
+      return make_traced(
+          self, arith(*self->builder, Arith::Add, rest, constant_int(*self->builder, more)));
+    }
+    Py_RETURN_NONE;
   });
 }
 
@@ -1381,10 +1623,18 @@ PyMethodDef tracer_methods[] = {
     {"rollback", tracer_rollback, METH_O, nullptr},
     {"is_cheap", tracer_is_cheap, METH_VARARGS, nullptr},
     {"inline", tracer_inline, METH_VARARGS, nullptr},
+    {"put", tracer_put, METH_VARARGS, nullptr},
+    {"link", tracer_link, METH_VARARGS, nullptr},
+    {"mark", tracer_mark, METH_NOARGS, nullptr},
+    {"changed", tracer_changed, METH_O, nullptr},
+    {"undo", tracer_undo, METH_O, nullptr},
+    {"distance", tracer_distance, METH_VARARGS, nullptr},
+    {"scatter", tracer_scatter, METH_VARARGS, nullptr},
     {"finish", tracer_finish, METH_O, nullptr},
     {nullptr, nullptr, 0, nullptr}};
 
-PyGetSetDef tracer_getset[] = {{"depth", tracer_depth, nullptr, nullptr, nullptr},
+PyGetSetDef tracer_getset[] = {{"born", tracer_born, nullptr, nullptr, nullptr},
+                               {"depth", tracer_depth, nullptr, nullptr, nullptr},
                                {"node_count", tracer_node_count, nullptr, nullptr, nullptr},
                                {"lanes", tracer_get_lanes, nullptr, nullptr, nullptr},
                                {"captured", tracer_get_captured, nullptr, nullptr, nullptr},
@@ -1408,6 +1658,7 @@ PyObject* make_traced(TracerObject* tracer, Value value, PyObject* name) {
   Py_INCREF(reinterpret_cast<PyObject*>(tracer));
   self->value = value;
   self->name = name != nullptr ? Py_NewRef(name) : nullptr;
+  self->serial = ++tracer->born;
   return reinterpret_cast<PyObject*>(self);
 }
 

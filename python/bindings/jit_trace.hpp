@@ -44,6 +44,15 @@ struct TraceFailure {
 // Python's error indicator is set already.
 struct PythonFailure {};
 
+// An array of traced code is a cell, as in NumPy: assignment to elements changes what every name of
+// it sees. A change is written down, so that a branch or loop can take it back and merge it.
+struct Change {
+  PyObject* object;  // TracedObject, owned
+  Value old;
+  uint64_t old_seen;
+  bool is_refresh;  // a view was computed again; nothing that the program did
+};
+
 struct TracerObject {
   PyObject_HEAD Builder* builder;
   bool is_open;
@@ -53,13 +62,19 @@ struct TracerObject {
   std::vector<NodeId>* captured_ids;
   std::unordered_map<PyObject*, uint32_t>* files;  // code objects seen: file + 1, or 0 for ours
   PyObject* kept_codes;                            // keeps their addresses from being reused
+  std::vector<Change>* changes;
+  uint64_t born;  // objects made so far
 };
 
 struct TracedObject {
   PyObject_HEAD TracerObject* tracer;
   Value value;
   bool is_parameter;
-  PyObject* name;  // or null
+  PyObject* name;    // or null
+  PyObject* link;    // of a view: (array, read(), write(value) or None); else null
+  uint64_t version;  // changes of the value so far
+  uint64_t seen;     // of a view: the array's version when it was read
+  uint64_t serial;   // of its birth
 };
 
 extern PyTypeObject* tracer_type;

@@ -12,9 +12,21 @@ from typing import Any
 from lattice._core import TracedValue
 from lattice._jit.errors import ConcreteValueError, SideEffectError, UnsupportedError, told
 
-__all__ = ["array_function", "array_ufunc", "attribute", "iterate", "matmul", "subscript"]
+__all__ = [
+    "DTYPES",
+    "array_function",
+    "array_ufunc",
+    "assign",
+    "attribute",
+    "elements",
+    "iterate",
+    "matmul",
+    "subscript",
+    "type_of",
+    "unsupported",
+]
 
-_DTYPES = {
+DTYPES = {
     "bool": "bool",
     "i8": "int8",
     "i16": "int16",
@@ -27,7 +39,7 @@ _DTYPES = {
     "f32": "float32",
     "f64": "float64",
 }
-_TYPES = {name: short for short, name in _DTYPES.items()}
+_TYPES = {name: short for short, name in DTYPES.items()}
 
 
 def _numpy() -> Any:
@@ -36,7 +48,7 @@ def _numpy() -> Any:
     return numpy
 
 
-def _type_of(dtype: Any) -> str:
+def type_of(dtype: Any) -> str:
     np = _numpy()
     name = np.dtype(dtype).name
     if name not in _TYPES:
@@ -48,7 +60,7 @@ def _type_of(dtype: Any) -> str:
     return _TYPES[name]
 
 
-def _unsupported(what: str, cure: str = "keep this part in Python, or write it with ufuncs") -> Any:
+def unsupported(what: str, cure: str = "keep this part in Python, or write it with ufuncs") -> Any:
     raise told(UnsupportedError, f"{what} has no native form", cure=cure)
 
 
@@ -65,7 +77,7 @@ def _axes(value: TracedValue, axis: Any) -> int:
     mask = 0
     for item in axis if isinstance(axis, tuple) else (axis,):
         if type(item) is not int:
-            _unsupported("an axis that is not a constant int", "write the axis as a number")
+            unsupported("an axis that is not a constant int", "write the axis as a number")
         if not -rank <= item < rank:
             np = _numpy()
             raise np.exceptions.AxisError(item, rank)
@@ -89,19 +101,19 @@ def _reduce(
     _no_out(out)
     tracer = value._tracer
     if tracer.lanes and value.ndim:
-        _unsupported(
+        unsupported(
             f"{name} of an element", "@lt.jit works with whole arrays; an element has no axes"
         )
     np = _numpy()
     if where is not True:
         neutral = {"sum": 0, "prod": 1, "any": False, "all": True}.get(name)
         if neutral is None:
-            _unsupported(f"np.{name} with where=")
+            unsupported(f"np.{name} with where=")
         value = np.where(where, value, neutral)
     if dtype is not None:
-        value = tracer.cast(value, _type_of(dtype), False)
-        if name in ("sum", "prod") and _type_of(dtype) not in ("f64", "f32", "i64", "u64"):
-            _unsupported(f"np.{name} in {dtype}", "use a 64-bit type")
+        value = tracer.cast(value, type_of(dtype), False)
+        if name in ("sum", "prod") and type_of(dtype) not in ("f64", "f32", "i64", "u64"):
+            unsupported(f"np.{name} in {dtype}", "use a 64-bit type")
     keep = keepdims is not False and keepdims is not np._NoValue and bool(keepdims)
     made = tracer.reduce(name, value, _axes(value, axis), keep, fast_reduce(tracer))
     if initial is not None and initial is not np._NoValue:
@@ -148,7 +160,7 @@ def _mean(
     _no_out(out)
     tracer = value._tracer
     if dtype is not None:
-        value = tracer.cast(value, _type_of(dtype), False)
+        value = tracer.cast(value, type_of(dtype), False)
     elif value._type not in ("f64", "f32"):
         value = tracer.cast(value, "f64", False)
     total = _reduce("sum", value, axis, None, None, keepdims)
@@ -172,7 +184,7 @@ def _var(
         ddof = correction
     tracer = value._tracer
     if dtype is not None:
-        value = tracer.cast(value, _type_of(dtype), False)
+        value = tracer.cast(value, type_of(dtype), False)
     elif value._type not in ("f64", "f32"):
         value = tracer.cast(value, "f64", False)
     mask = _axes(value, axis)
@@ -208,72 +220,323 @@ def _as(tracer: Any, value: Any) -> Any:
 
 
 def subscript(value: TracedValue, key: Any) -> Any:
-    """``value[key]``."""
+    """``value[key]``; slices are views of the array, as in NumPy."""
+    made = elements(value, key)
+    if type(made) is TracedValue and made.ndim and _is_view_key(key):
+        if made is value:
+            made = _copy(value)
+        return value._tracer.link(
+            made, value, lambda: elements(value, key), lambda new: assign(value, key, new)
+        )
+    return made
+
+
+def _is_view_key(key: Any) -> bool:
+    keys = key if isinstance(key, tuple) else (key,)
+    return all(
+        item is None
+        or item is Ellipsis
+        or isinstance(item, (slice, int))
+        or (type(item) is TracedValue and item.ndim == 0 and item._type != "bool")
+        for item in keys
+    )
+
+
+def _is_constant(item: Any) -> bool:
+    if isinstance(item, slice):
+        return all(part is None or _is_int(part) for part in (item.start, item.stop, item.step))
+    return item is None or _is_int(item)
+
+
+def _is_int(item: Any) -> bool:
+    if type(item) is TracedValue or not hasattr(item, "__index__"):
+        return False
+    return not getattr(item, "ndim", 0)
+
+
+def elements(value: TracedValue, key: Any) -> Any:
+    """``value[key]`` as it is now."""
     tracer = value._tracer
     if tracer.lanes and value.ndim:
         raise TypeError(f"an element ({value!r}) is not subscriptable; @lt.jit takes whole arrays")
     if value.ndim == 0 and key not in ((), Ellipsis):
         raise TypeError(f"{value!r} is not subscriptable")
+    if type(key) is TracedValue and key._type == "bool" and key.ndim:
+        from lattice._jit.selection import Selection
+
+        return Selection(value, key)
     keys = key if isinstance(key, tuple) else (key,)
     keys = _expand(value, keys)
     np = _numpy()
-    indices = [item for item in keys if type(item) is TracedValue or _is_index_array(item)]
-    if not indices:
-        items = []
+    if all(_is_constant(item) for item in keys):
+        items: list[Any] = []
         for item in keys:
-            if item is None or isinstance(item, slice):
-                if isinstance(item, slice):
-                    item = slice(*(_constant(part) for part in (item.start, item.stop, item.step)))
-                items.append(item)
+            if isinstance(item, slice):
+                parts = (item.start, item.stop, item.step)
+                items.append(slice(*(p if p is None else int(p.__index__()) for p in parts)))
             else:
-                items.append(int(item.__index__()))
+                items.append(item if item is None else int(item.__index__()))
         return tracer.view(value, tuple(items)) if items else value
-    for item in indices:
+    for item in keys:
         if type(item) is TracedValue and item._type == "bool":
-            _unsupported(
-                "a mask as index (the result's length is not known)",
-                "np.where(mask, x, other), or a sum of np.where(mask, x, 0)",
+            unsupported(
+                "a mask as part of an index", "np.where(mask, x, other), or x[mask] on its own"
             )
         if type(item) is TracedValue and item._type in ("f64", "f32"):
             raise IndexError("only integers, slices and arrays of integers are valid indices")
     if any(item is None or isinstance(item, slice) for item in keys):
-        # Whole axes behind the indices: an index for each of them.
-        return _with_slices(value, keys)
+        return _mixed(value, keys)
     if len(keys) > 3:
-        _unsupported("indexing by arrays on more than three axes")
+        unsupported("indexing by arrays on more than three axes")
     return tracer.gather(value, [np.asarray(i) if isinstance(i, list) else i for i in keys])
 
 
-def _with_slices(value: TracedValue, keys: tuple[Any, ...]) -> Any:
+def _mixed(value: TracedValue, keys: tuple[Any, ...]) -> Any:
+    """Slices, new axes and indices that are known only when the kernel runs, in one key."""
     tracer = value._tracer
-    whole = slice(None)
-    scalars = [k for k, item in enumerate(keys) if not isinstance(item, slice) and item is not None]
-    if (
-        any(item is None for item in keys)
-        or any(isinstance(item, slice) and item != whole for item in keys)
-        or any(getattr(keys[k], "ndim", 0) for k in scalars)
-        or len(keys) > 3
-    ):
-        _unsupported("arrays and slices mixed in one index", "slice first, then index: x[1:][i]")
-    rest = [k for k in range(len(keys)) if k not in scalars]
-    full = list(keys)
-    for place, axis in enumerate(rest):
-        full[axis] = tracer.iota(tracer.extent(value, 1 << axis), len(rest) - 1 - place)
-    return tracer.gather(value, full)
-
-
-def _constant(part: Any) -> Any:
-    if type(part) is TracedValue:
-        raise told(
-            ConcreteValueError,
-            "a slice's bounds are known only when the kernel runs",
-            cure="use constant bounds, or mask with np.where and an index array",
+    arrays = [item for item in keys if getattr(item, "ndim", 0) or isinstance(item, list)]
+    if len(arrays) > 1 or value.ndim > 3:
+        unsupported("arrays and slices mixed in one index", "slice first, then index: x[1:][i]")
+    # What is constant is a view; the rest is gathered from it.
+    is_simple = [_is_constant(item) for item in keys if item is not None]
+    axes = [item for item in keys if item is not None]
+    if any(is_simple):
+        view = tuple(
+            item if simple and isinstance(item, slice) else slice(None)
+            for item, simple in zip(axes, is_simple, strict=True)
         )
-    return part
+        if any(item != slice(None) for item in view):
+            value = elements(value, view)
+    wanted = []  # by axis: the index, and how many axes of the result it makes
+    for axis, (item, simple) in enumerate(zip(axes, is_simple, strict=True)):
+        if isinstance(item, slice):
+            n = tracer.extent(value, 1 << axis)
+            if simple:
+                wanted.append((tracer.iota(n), 1))
+            else:
+                start, step, count = _bounds(tracer, item, n)
+                wanted.append((tracer.iota(count) * step + start, 1))
+        elif getattr(item, "ndim", 0) or isinstance(item, list):
+            index = _numpy().asarray(item) if isinstance(item, list) else item
+            if index.ndim != 1:
+                unsupported("an index of two axes beside slices")
+            wanted.append((tracer.value(index), 1))
+        else:
+            wanted.append((item, 0))
+    total = sum(count for _, count in wanted)
+    indices, place = [], 0
+    for index, count in wanted:
+        if count:
+            trailing = total - 1 - place
+            place += 1
+            index = tracer.view(index, (slice(None),) + (None,) * trailing) if trailing else index
+        indices.append(index)
+    made = tracer.gather(value, indices)
+    if any(item is None for item in keys):
+        kept = (item for item in keys if item is None or isinstance(item, slice))
+        made = tracer.view(made, tuple(None if item is None else slice(None) for item in kept))
+    return made
 
 
-def _is_index_array(item: Any) -> bool:
-    return isinstance(item, list) or (hasattr(item, "dtype") and getattr(item, "ndim", 0) > 0)
+def _bounds(tracer: Any, item: slice, n: Any) -> tuple[Any, int, Any]:
+    """Start, step and count of a slice whose bounds are known only when the kernel runs.
+
+    Bounds outside of the array, which a slice moves to its edge, are left to Python.
+    """
+    step = 1 if item.step is None else item.step
+    if type(step) is TracedValue or step != 1:
+        unsupported("a step in a slice whose bounds are computed", "write x[a:b][::step]")
+    start = 0 if item.start is None else item.start
+    stop = n if item.stop is None else item.stop
+    for part in (start, stop):
+        if type(part) is TracedValue and part._type in ("f64", "f32", "bool"):
+            raise TypeError("slice indices must be integers")
+    start = n + start if _is_int(start) and start < 0 else start
+    stop = n + stop if _is_int(stop) and stop < 0 else stop
+    if type(start) is TracedValue or start != 0:
+        tracer.guard(tracer.value(start >= 0))
+    if stop is not n:
+        tracer.guard(tracer.value(stop <= n))
+    count = tracer.distance(tracer.value(stop), tracer.value(start))
+    if count is None:
+        count = stop - start
+    tracer.guard(tracer.value(count >= 0))
+    return start, 1, count
+
+
+def assign(value: TracedValue, key: Any, new: Any) -> None:
+    """``value[key] = new``: the array, under all of its names, has other elements from here on."""
+    tracer = value._tracer
+    np = _numpy()
+    if tracer.lanes or value.ndim == 0:
+        raise TypeError(f"{value!r} does not support item assignment")
+    if isinstance(new, (list, tuple)):
+        new = np.array(new) if not _has_traced(new) else _creation().stack(new)
+    if type(key) is TracedValue and key._type == "bool" and key.ndim:
+        from lattice._jit.selection import Selection
+
+        if isinstance(new, Selection):
+            if not new.is_of(key):
+                unsupported(
+                    "elements that one mask selects, assigned to those of another",
+                    "np.where(mask, x, y)",
+                )
+            new = new.whole
+        elif getattr(new, "ndim", 0):
+            unsupported("an array assigned to what a mask selects", "np.where(mask, x, y)")
+        if key.ndim != value.ndim:
+            unsupported("a mask of fewer axes than the array", "np.where(mask[:, None], x, y)")
+        _same_axes(tracer, value, key)
+        _put(value, np.where(key, _cast_for(value, new), value))
+        return
+    new = _cast_for(value, new)
+    keys = _expand(value, key if isinstance(key, tuple) else (key,))
+    if any(item is None for item in keys):
+        unsupported("a new axis in an assignment")
+    if value.ndim > 3:
+        unsupported("assignment to elements of an array of more than three axes")
+    if value.ndim == 1 and not isinstance(keys[0], slice):
+        index = keys[0] if type(keys[0]) is TracedValue else tracer.value(np.asarray(keys[0]))
+        if not index.ndim:
+            index = tracer.value(keys[0]) if type(keys[0]) is not list else index
+        if index._type in ("f64", "f32", "bool"):
+            raise IndexError("only integers, slices and arrays of integers are valid indices")
+        if new.ndim > index.ndim:
+            raise ValueError("setting an array element with a sequence")
+        _put(value, tracer.scatter(value, index, new))
+        return
+    if any(getattr(item, "ndim", 0) or isinstance(item, list) for item in keys):
+        unsupported("assignment to elements that arrays select, of several axes")
+    _put(value, _overlaid(value, keys, new))
+
+
+def _has_traced(values: Any) -> bool:
+    return any(
+        type(item) is TracedValue or (isinstance(item, (list, tuple)) and _has_traced(item))
+        for item in values
+    )
+
+
+def _creation() -> Any:
+    from lattice._jit import creation
+
+    return creation
+
+
+def _put(value: TracedValue, new: Any) -> None:
+    value._tracer.put(value, new, False)
+
+
+def _same_axes(tracer: Any, a: TracedValue, b: TracedValue) -> None:
+    for axis in range(a.ndim):
+        tracer.guard(tracer.extent(a, 1 << axis) == tracer.extent(b, 1 << axis))
+
+
+def _cast_for(value: TracedValue, new: Any) -> TracedValue:
+    """A value as it is put into an array: NumPy casts to the array's type."""
+    tracer = value._tracer
+    new = tracer.value(new)
+    if new._weak and new.ndim == 0 and new._type == "i64" and value._type not in ("f64", "i64"):
+        limits = None if value._type[0] in "fb" else _numpy().iinfo(DTYPES[value._type])
+        if limits is not None:
+            tracer.guard((new >= int(limits.min)) & (new <= int(min(limits.max, 2**63 - 1))))
+    made: TracedValue = tracer.cast(new, value._type, False)
+    return made
+
+
+def _overlaid(value: TracedValue, keys: tuple[Any, ...], new: TracedValue) -> Any:
+    """The array with `new` in the place of value[keys]; keys are slices and ints."""
+    tracer = value._tracer
+    np = _numpy()
+    rank = value.ndim
+    slices = [axis for axis, item in enumerate(keys) if isinstance(item, slice)]
+    if new.ndim > len(slices):
+        extra = new.ndim - len(slices)
+        for axis in range(extra):
+            tracer.guard(tracer.extent(new, 1 << axis) == 1)
+        new = tracer.view(new, (0,) * extra + (slice(None),) * len(slices))
+    hits, indices = [], []
+    for axis, item in enumerate(keys):
+        n = tracer.extent(value, 1 << axis)
+        here = tracer.iota(n, rank - 1 - axis)
+        if not isinstance(item, slice):
+            at = item if type(item) is TracedValue else int(item)
+            if type(at) is TracedValue:
+                tracer.guard((at >= -n) & (at < n))
+                at = np.where(at < 0, at + n, at)
+            else:
+                tracer.guard(n > at if at >= 0 else n >= -at)
+                at = at if at >= 0 else n + at
+            hits.append(here == at)
+            continue
+        if item == slice(None):
+            moved, count = here, n
+        else:
+            hit, moved, count = _hit(tracer, item, n, here)
+            hits.append(hit)
+        place = slices.index(axis) - (len(slices) - new.ndim)
+        if place < 0:
+            continue  # new has fewer axes
+        have = tracer.extent(new, 1 << place)
+        tracer.guard((have == count) | (have == 1))
+        indices.append(moved)
+    if new.ndim:
+        is_whole = all(keys[axis] == slice(None) for axis in slices[len(slices) - new.ndim :])
+        if is_whole and len(slices) == rank:
+            pass
+        elif is_whole:
+            new = _spread(tracer, new, keys)
+        else:
+            # Outside of the slice any element will do: it is not looked at.
+            new = tracer.gather(new, indices, True)
+    if not hits:
+        return tracer.like(new, value)
+    inside = hits[0]
+    for hit in hits[1:]:
+        inside = inside & hit
+    return np.where(inside, new, value)
+
+
+def _spread(tracer: Any, new: TracedValue, keys: tuple[Any, ...]) -> Any:
+    """`new`, whose axes are those of the slices, with axes of 1 for the ints behind them."""
+    items: list[Any] = []
+    left = new.ndim
+    for item in reversed(keys):
+        if isinstance(item, slice):
+            if left:
+                items.append(slice(None))
+                left -= 1
+        elif left:
+            items.append(None)
+    return tracer.view(new, tuple(reversed(items)))
+
+
+def _hit(tracer: Any, item: slice, n: Any, here: Any) -> tuple[Any, Any, Any]:
+    """Of a slice: whether a position is in it, where in it, and how many are."""
+    np = _numpy()
+    if not _is_constant(item):
+        start, _, count = _bounds(tracer, item, n)
+        moved = here - start
+        return (moved >= 0) & (moved < count), moved, count
+    step = 1 if item.step is None else int(item.step)
+
+    def bound(part: Any, otherwise: Any) -> Any:
+        if part is None:
+            return otherwise
+        part = int(part.__index__())
+        part = n + part if part < 0 else tracer.value(part)
+        low, high = (0, n) if step > 0 else (-1, n - 1)
+        return np.minimum(np.maximum(part, low), high)
+
+    start = bound(item.start, 0 if step > 0 else n - 1)
+    stop = bound(item.stop, n if step > 0 else -1)
+    far = here - start if step > 0 else start - here
+    inside = (far >= 0) & ((here < stop) if step > 0 else (here > stop))
+    span = stop - start if step > 0 else start - stop
+    if abs(step) == 1:
+        return inside, far, np.maximum(span, 0)
+    count = np.maximum((span + (abs(step) - 1)) // abs(step), 0)
+    return inside & (far % abs(step) == 0), far // abs(step), count
 
 
 def _expand(value: TracedValue, keys: tuple[Any, ...]) -> tuple[Any, ...]:
@@ -309,9 +572,9 @@ def attribute(value: TracedValue, name: str) -> Any:
     if value._weak and value.ndim == 0:
         return _number_attribute(value, name)
     if name == "dtype":
-        return _numpy().dtype(_DTYPES[value._type])
+        return _numpy().dtype(DTYPES[value._type])
     if name == "itemsize":
-        return _numpy().dtype(_DTYPES[value._type]).itemsize
+        return _numpy().dtype(DTYPES[value._type]).itemsize
     if tracer.lanes and value.ndim:
         if name in ("shape", "size", "T"):
             return {"shape": (), "size": 1, "T": value}[name]
@@ -330,7 +593,7 @@ def attribute(value: TracedValue, name: str) -> Any:
     method = _METHODS.get(name)
     if method is None:
         if hasattr(_numpy().ndarray, name):
-            _unsupported(f"the array method .{name}")
+            unsupported(f"the array method .{name}")
         raise AttributeError(f"'numpy.ndarray' object has no attribute '{name}'")
     return lambda *args, **keywords: method(value, *args, **keywords)
 
@@ -345,12 +608,12 @@ def _number_attribute(value: TracedValue, name: str) -> Any:
         return lambda: value
     kind = {"f64": float, "i64": int, "bool": bool}[value._type]
     if hasattr(kind, name):
-        _unsupported(f"{kind.__name__}.{name}")
+        unsupported(f"{kind.__name__}.{name}")
     raise AttributeError(f"'{kind.__name__}' object has no attribute '{name}'")
 
 
 def _astype(value: TracedValue, dtype: Any, **_: Any) -> Any:
-    return value._tracer.cast(value, _type_of(dtype), False)
+    return value._tracer.cast(value, type_of(dtype), False)
 
 
 def _transpose(value: TracedValue, *axes: Any) -> Any:
@@ -387,13 +650,13 @@ def _clip(
         high = _inside(value, high, False)
         return np.minimum(value, high) if high is not None else value
     made = tracer.numpy("clip", value, low, high)
-    return _unsupported("np.clip of these values") if made is NotImplemented else made
+    return unsupported("np.clip of these values") if made is NotImplemented else made
 
 
 def _inside(value: Any, bound: Any, is_low: bool) -> Any:
     if type(bound) is not int or value._type in ("bool", "f32", "f64"):
         return bound
-    limits = _numpy().iinfo(_DTYPES[value._type])
+    limits = _numpy().iinfo(DTYPES[value._type])
     is_beyond = bound <= limits.min if is_low else bound >= limits.max
     return None if is_beyond else bound
 
@@ -402,7 +665,7 @@ def _round(value: Any, decimals: Any = 0, out: Any = None) -> Any:
     _no_out(out)
     tracer = value._tracer
     if value._type not in ("f64", "f32"):
-        return value if decimals >= 0 else _unsupported("rounding integers to tens")
+        return value if decimals >= 0 else unsupported("rounding integers to tens")
     if decimals == 0:
         return tracer.rint(value)
     scale = 10 ** abs(decimals)
@@ -417,10 +680,10 @@ def _scan(name: str) -> _Method:
         tracer = value._tracer
         if axis is None:
             if value.ndim != 1:
-                _unsupported(f"np.cum{name} over all axes of a matrix", "pass axis=")
+                unsupported(f"np.cum{name} over all axes of a matrix", "pass axis=")
             axis = 0
         if dtype is not None:
-            value = tracer.cast(value, _type_of(dtype), False)
+            value = tracer.cast(value, type_of(dtype), False)
         return tracer.scan(name, value, axis % value.ndim)
 
     return scan
@@ -442,7 +705,7 @@ def _dot(a: Any, b: Any, out: Any = None) -> Any:
         left = tracer.view(a, (slice(None), slice(None), None))
         right = tracer.view(b, (None, slice(None), slice(None)))
         return _reduce("sum", left * right, 1)
-    return _unsupported("a product of arrays of more than two axes")
+    return unsupported("a product of arrays of more than two axes")
 
 
 def matmul(a: Any, b: Any) -> Any:
@@ -502,20 +765,34 @@ _METHODS: dict[str, _Method] = {
     "cumsum": _scan("sum"),
     "cumprod": _scan("prod"),
     "dot": _dot,
-    "copy": lambda value, order=None: value,
+    "copy": lambda value, order="C": _copy(value),
+    "fill": lambda value, number: assign(value, Ellipsis, number),
+    "flatten": lambda value, order="C": _creation().ravel(value, order),
+    "reshape": lambda value, *shape, order="C", **more: _creation().reshape(
+        value, shape[0] if len(shape) == 1 else shape, order, **more
+    ),
+    "squeeze": lambda value, axis=None: _creation().squeeze(value, axis),
+    "swapaxes": lambda value, a, b: _creation().swapaxes(value, a, b),
+    "diagonal": lambda value, offset=0: _creation().diagonal(value, offset),
+    "trace": lambda value, offset=0: _creation().trace(value, offset),
+    "repeat": lambda value, repeats, axis=None: _creation().repeat(value, repeats, axis),
+    "take": lambda value, indices, axis=None, **more: _take(value, indices, axis, **more),
     "conj": lambda value: value,
     "conjugate": lambda value: value,
     "item": lambda value: _item(value),
     "ptp": _ptp,
-    "ravel": lambda value, order="C": (
-        value if value.ndim == 1 else _unsupported("flattening an array")
-    ),
+    "ravel": lambda value, order="C": _creation().ravel(value, order),
 }
+
+
+def _copy(value: Any) -> Any:
+    """Another array with the same elements."""
+    return value._tracer.cast(value, value._type, value._weak)
 
 
 def _item(value: Any) -> Any:
     if value.ndim:
-        _unsupported("item() of an array")
+        unsupported("item() of an array")
     kind = {"b": "bool", "f": "f64"}.get(value._type[0], "i64")
     return value._tracer.cast(value, kind, True)
 
@@ -532,10 +809,10 @@ def array_ufunc(_: TracedValue, ufunc: Any, method: str, *inputs: Any, **keyword
         dtype = keywords.pop("dtype", None)
         keywords.pop("casting", None)
         if keywords or where is not True:
-            _unsupported(f"np.{name} with {', '.join(keywords) or 'where='}")
+            unsupported(f"np.{name} with {', '.join(keywords) or 'where='}")
         tracer = _traced(*inputs)._tracer
         if dtype is not None:
-            inputs = tuple(tracer.cast(value, _type_of(dtype), False) for value in inputs)
+            inputs = tuple(tracer.cast(value, type_of(dtype), False) for value in inputs)
         if name == "matmul":
             return matmul(*inputs)
         if name == "divmod":
@@ -554,7 +831,7 @@ def array_ufunc(_: TracedValue, ufunc: Any, method: str, *inputs: Any, **keyword
                 high == low, high + 0.6931471805599453, high + np.log1p(np.exp(low - high))
             )
         made = tracer.numpy(name, *inputs)
-        return _unsupported(f"np.{name}") if made is NotImplemented else made
+        return unsupported(f"np.{name}") if made is NotImplemented else made
     if method == "reduce":
         reduction = _UFUNC_REDUCTIONS.get(name)
         if reduction is not None:
@@ -569,7 +846,7 @@ def array_ufunc(_: TracedValue, ufunc: Any, method: str, *inputs: Any, **keyword
         a, b = _as(tracer, inputs[0]), _as(tracer, inputs[1])
         a = tracer.view(a, (slice(None),) * a.ndim + (None,) * b.ndim)
         return ufunc(a, b)
-    return _unsupported(f"np.{name}.{method}")
+    return unsupported(f"np.{name}.{method}")
 
 
 _UFUNC_REDUCTIONS = {
@@ -588,15 +865,17 @@ def array_function(
     """A function of NumPy that is no ufunc."""
     handler = _FUNCTIONS.get(function.__name__)
     if handler is None:
-        return _unsupported(f"np.{function.__name__}")
+        handler = _creation().FUNCTIONS.get(function.__name__)
+    if handler is None:
+        return unsupported(f"np.{function.__name__}")
     return handler(*args, **keywords)
 
 
 def _where(condition: Any, x: Any = None, y: Any = None) -> Any:
     if x is None or y is None:
-        return _unsupported("np.where with one argument", "np.where(condition, x, y)")
+        return unsupported("np.where with one argument", "np.where(condition, x, y)")
     made = _traced(condition, x, y)._tracer.numpy("where", condition, x, y)
-    return _unsupported("np.where of these types") if made is NotImplemented else made
+    return unsupported("np.where of these types") if made is NotImplemented else made
 
 
 def _full_like(fill: Any) -> _Method:
@@ -606,7 +885,7 @@ def _full_like(fill: Any) -> _Method:
             dtype = args[-1]
         tracer = _traced(like, value)._tracer
         like = _as(tracer, like)
-        kind = _type_of(dtype) if dtype is not None else like._type
+        kind = type_of(dtype) if dtype is not None else like._type
         return tracer.like(tracer.cast(value, kind, False), like)
 
     return make
@@ -655,7 +934,7 @@ def _nan_to_num(
     np = _numpy()
     if value._type not in ("f64", "f32"):
         return value
-    limits = np.finfo(_DTYPES[value._type])
+    limits = np.finfo(DTYPES[value._type])
     high = float(limits.max) if posinf is None else posinf
     low = float(limits.min) if neginf is None else neginf
     value = np.where(np.isnan(value), nan, value)
@@ -665,7 +944,7 @@ def _nan_to_num(
 def _take(value: Any, indices: Any, axis: Any = None, out: Any = None, mode: Any = "raise") -> Any:
     _no_out(out)
     if mode != "raise" or (axis not in (None, 0)) or value.ndim != 1:
-        return _unsupported("np.take of this form", "index: x[i]")
+        return unsupported("np.take of this form", "index: x[i]")
     return subscript(value, indices)
 
 
@@ -689,7 +968,7 @@ def _outer(a: Any, b: Any, out: Any = None) -> Any:
 
 def _norm(value: Any, ord: Any = None, axis: Any = None, keepdims: Any = False) -> Any:
     if ord not in (None, 2) or (value.ndim > 1 and axis is None and ord is not None):
-        return _unsupported("this norm")
+        return unsupported("this norm")
     return _numpy().sqrt(_reduce("sum", value * value, axis, None, None, keepdims))
 
 
@@ -705,7 +984,7 @@ def _average(value: Any, axis: Any = None, weights: Any = None, **more: Any) -> 
 
 
 def _cross3(*_: Any, **__: Any) -> Any:
-    return _unsupported("np.cross", "write the three components")
+    return unsupported("np.cross", "write the three components")
 
 
 _FUNCTIONS: dict[str, _Method] = {
@@ -741,7 +1020,7 @@ _FUNCTIONS: dict[str, _Method] = {
     "dot": _dot,
     "vdot": _dot,
     "inner": lambda a, b: (
-        _dot(a, b) if a.ndim <= 1 and b.ndim <= 1 else _unsupported("np.inner of matrices")
+        _dot(a, b) if a.ndim <= 1 and b.ndim <= 1 else unsupported("np.inner of matrices")
     ),
     "outer": _outer,
     "transpose": _transpose,
@@ -762,7 +1041,7 @@ _FUNCTIONS: dict[str, _Method] = {
     "ndim": lambda a: a.ndim,
     "shape": lambda a: a.shape,
     "size": _size,
-    "copy": lambda a, **_: a,
+    "copy": lambda a, **_: _copy(a),
     "ptp": _ptp,
     "cross": _cross3,
     "real": lambda a: a,
@@ -770,7 +1049,7 @@ _FUNCTIONS: dict[str, _Method] = {
     "isrealobj": lambda a: True,
     "result_type": lambda *values: _numpy().result_type(
         *(
-            _numpy().dtype(_DTYPES[value._type]) if type(value) is TracedValue else value
+            _numpy().dtype(DTYPES[value._type]) if type(value) is TracedValue else value
             for value in values
         )
     ),

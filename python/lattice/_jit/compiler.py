@@ -19,12 +19,14 @@ from typing import Any
 from lattice import _core
 from lattice._core import Dispatcher, TracedValue, Tracer
 from lattice._jit import arrays, hooks
-from lattice._jit.errors import TraceError, UnsupportedError, told
+from lattice._jit.errors import ConcreteValueError, TraceError, UnsupportedError, told
 from lattice._jit.rewrite import NoSource, Rewritten
 
 __all__ = ["Compiled", "compile_function"]
 
 _PATHS_MAX = 64
+_SETTINGS_MAX = 64
+"""Kernels of a function from which on ints that turn out to be settings no longer make one each."""
 _FLOAT, _INT, _BOOL, _SCALAR, _ARRAY, _STATIC, _OTHER = range(7)
 _STATIC_TYPES = (type(None), str, bytes, tuple, frozenset, type, FunctionType, Dispatcher)
 _FP = (
@@ -174,7 +176,17 @@ class Compiled:
                         f"name it in static=('{name}',) when it is a setting",
                         at=self.place(),
                     )
-            self.trace(tuple(keys), tuple(statics), placed)
+            try:
+                self.trace(tuple(keys), tuple(statics), placed)
+            except ConcreteValueError:
+                # A Python int may be a setting (how many, which axis): once more, as a constant.
+                ints = [k for k, key in enumerate(keys) if key[0] in (_INT, _BOOL)]
+                if not ints or self.traces >= _SETTINGS_MAX:
+                    raise
+                for k in ints:
+                    keys[k], statics[k] = (_STATIC, "void", 0), placed[k]
+                self.trace(tuple(keys), tuple(statics), placed)
+                self.static |= {names[k] for k in ints}
         except TraceError as error:
             self.give_up(signature, error)
             return False
@@ -490,6 +502,12 @@ def _structure(result: Any, leaves: list[Any]) -> tuple[Callable[[Any], Any] | N
             return lambda outputs: {key: part(outputs) for key, part in named.items()}
         if value is None or isinstance(value, (str, bytes)):
             return lambda outputs: value
+        if type(value).__name__ == "Selection":
+            raise told(
+                UnsupportedError,
+                "x[mask] as a result has a length that only the run knows",
+                cure="return np.where(mask, x, other), or x and the mask",
+            )
         raise told(
             UnsupportedError,
             f"a result of type {type(value).__name__} has no native form",

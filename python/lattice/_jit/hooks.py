@@ -31,6 +31,7 @@ __all__ = [
     "Undefined",
     "and_",
     "assert_",
+    "assign_item",
     "call",
     "chain",
     "context",
@@ -173,13 +174,19 @@ def _same_plain(a: object, b: object) -> bool:
 class _Merge:
     """Pairs the values that two sides leave, and puts the merged ones in their places."""
 
-    def __init__(self) -> None:
+    def __init__(
+        self, yes_now: dict[int, Any] | None = None, no_now: dict[int, Any] | None = None
+    ) -> None:
         self.yes: list[Any] = []
         self.no: list[Any] = []
+        # By identity: what arrays that a side has changed were at its end.
+        self.yes_now = yes_now or {}
+        self.no_now = no_now or {}
 
     def pair(self, a: Any, b: Any, name: str) -> Callable[[list[Any]], Any]:
         if a is b or _same_plain(a, b):
             return lambda _: a
+        a, b = self.yes_now.get(id(a), a), self.no_now.get(id(b), b)
         if isinstance(a, Undefined) or isinstance(b, Undefined):
             if isinstance(a, Undefined) and isinstance(b, Undefined):
                 return lambda _: a
@@ -246,13 +253,28 @@ def if_(
         return then(*state) if condition else orelse(*state)
     _check_condition(condition, "an if")
     tracer = condition._tracer
+    mark, born = tracer.mark(), tracer.born
     tracer.begin_if(condition)
     yes = then(*state)
+    yes_changed = tracer.changed(mark)
+    tracer.undo(mark)
     tracer.begin_else()
     no = orelse(*state)
-    merge = _Merge()
+    no_changed = tracer.changed(mark)
+    tracer.undo(mark)
+    yes_now = {id(array): now for array, now in yes_changed}
+    no_now = {id(array): now for array, now in no_changed}
+    merge = _Merge(yes_now, no_now)
     places = [merge.pair(a, b, name) for a, b, name in zip(yes, no, names, strict=True)]
+    # Arrays from before the branch that a side has changed in place.
+    cells = {id(array): array for array, _ in (*yes_changed, *no_changed) if array._serial <= born}
+    first = len(merge.yes)
+    for key, array in cells.items():
+        merge.yes.append(yes_now.get(key, array))
+        merge.no.append(no_now.get(key, array))
     merged = tracer.end_if(condition, merge.yes, merge.no)
+    for array, value in zip(cells.values(), merged[first:], strict=True):
+        tracer.put(array, value, True)
     return tuple(place(merged) for place in places)
 
 
@@ -262,10 +284,16 @@ def ternary(condition: Any, then: Callable[[], Any], orelse: Callable[[], Any]) 
         return then() if condition else orelse()
     _check_condition(condition, "a conditional expression")
     tracer = condition._tracer
-    token = tracer.checkpoint()
+    token, mark = tracer.checkpoint(), tracer.mark()
     yes, no = then(), orelse()
-    if _is_number(yes) and _is_number(no) and tracer.is_cheap(token, 6):
+    if (
+        _is_number(yes)
+        and _is_number(no)
+        and not tracer.changed(mark)
+        and tracer.is_cheap(token, 6)
+    ):
         return tracer.select(condition, yes, no)
+    tracer.undo(mark)
     tracer.rollback(token)
     return if_(condition, lambda: (then(),), lambda: (orelse(),), (), (_RESULT,))[0]
 
@@ -273,12 +301,14 @@ def ternary(condition: Any, then: Callable[[], Any], orelse: Callable[[], Any]) 
 def _short_circuit(first: Any, second: Callable[[], Any], is_or: bool) -> Any:
     _check_condition(first, "'or'" if is_or else "'and'")
     tracer = first._tracer
-    token = tracer.checkpoint()
+    token, mark = tracer.checkpoint(), tracer.mark()
     value = second()
-    if type(value) is bool and first._type == "bool":
-        return first if value != is_or else value
-    if first._type == "bool" and _is_bool(value) and tracer.is_cheap(token, 12):
-        return tracer.both(first, value, is_or)
+    if not tracer.changed(mark):
+        if type(value) is bool and first._type == "bool":
+            return first if value != is_or else value
+        if first._type == "bool" and _is_bool(value) and tracer.is_cheap(token, 12):
+            return tracer.both(first, value, is_or)
+    tracer.undo(mark)
     tracer.rollback(token)
     if is_or:
         return if_(first, lambda: (first,), lambda: (second(),), (), (_RESULT,))[0]
@@ -422,7 +452,9 @@ def _record_loop(
         else:
             kinds.append(None)
     mixed: set[int] = set()
-    for _ in range(12):
+    cells: list[Any] = []  # arrays from before the loop that a round changes in place
+    mark, born = tracer.mark(), tracer.born
+    for _ in range(16):
         mixed |= _mixed_at(tracer, kinds, first)
         token = tracer.checkpoint()
         try:
@@ -436,7 +468,10 @@ def _record_loop(
                 for k in carried
             ]
             heads = list(first)
-            for k, argument in zip(carried, tracer.begin_loop(inits), strict=True):
+            arguments = tracer.begin_loop([*inits, *cells])
+            for cell, argument in zip(cells, arguments[len(inits) :], strict=True):
+                tracer.put(cell, argument, True)
+            for k, argument in zip(carried, arguments[: len(inits)], strict=True):
                 if not isinstance(first[k], Undefined) or leaf_names[k] == _RESULT:
                     heads[k] = argument
             condition = test(*remake(heads))
@@ -449,14 +484,29 @@ def _record_loop(
             wider = _compare(tracer, kinds, heads, last, leaf_names)
             newly_mixed = _mixed_at(tracer, kinds, last) - mixed
             mixed |= newly_mixed
-            if wider is None and not newly_mixed:
+            changed = [array for array, _ in tracer.changed(mark)]
+            more_cells = [
+                array
+                for array in changed
+                if array._serial <= born and not any(array is cell for cell in cells)
+            ]
+            if wider is None and not newly_mixed and not more_cells:
                 nexts = []
                 for k in carried:
                     value = last[k] if not isinstance(last[k], Undefined) else heads[k]
                     nexts.append(tracer.carry(value, *_kind(kinds[k]), k in mixed))
+                nexts += cells
+                in_place = _changed_heads(first, heads, last, changed)
                 results = tracer.end_loop(nexts)
+                tracer.undo(mark)
                 final = list(first)
-                for k, value in zip(carried, results, strict=True):
+                for cell, value in zip(cells, results[len(carried) :], strict=True):
+                    tracer.put(cell, value, True)
+                for k, value in zip(carried, results[: len(carried)], strict=True):
+                    if k in in_place:
+                        tracer.put(first[k], value, False)
+                        final[k] = first[k]
+                        continue
                     is_known = (
                         proven or leaf_names[k] == _RESULT or not isinstance(first[k], Undefined)
                     )
@@ -466,15 +516,40 @@ def _record_loop(
                         final[k] = value
                 return remake(final)
         except BaseException:
+            tracer.undo(mark)
             tracer.rollback(token)
             raise
+        tracer.undo(mark)
         tracer.rollback(token)
+        cells += more_cells
         kinds = wider if wider is not None else kinds
     raise told(
         TypeConflictError,
         "the types of a loop's variables do not settle",
         cure="start them with values of the type that they end with",
     )
+
+
+def _changed_heads(
+    first: Sequence[Any], heads: Sequence[Any], last: Sequence[Any], changed: Sequence[Any]
+) -> set[int]:
+    """Which variables of a loop are arrays that it changes in place and never binds anew."""
+    found = set()
+    for k, head in enumerate(heads):
+        if not any(head is array for array in changed):
+            continue
+        if type(first[k]) is not TracedValue or head is first[k]:
+            continue
+        is_shared = any(first[k] is other for other in (*first[:k], *first[k + 1 :]))
+        if last[k] is head and not is_shared:
+            found.add(k)
+        elif is_shared or first[k]._is_argument:
+            raise told(
+                UnsupportedError,
+                "a loop changes an array in place that has two names, or is an argument",
+                cure="work on a .copy() of it",
+            )
+    return found
 
 
 def _mixed_at(tracer: Any, kinds: list[tuple[str, bool] | None], values: Sequence[Any]) -> set[int]:
@@ -582,21 +657,32 @@ def _check_size(tracer: Any, rounds: int) -> None:
     )
 
 
-class Range:
+class _Lazy:
+    """Something to iterate over whose length only the run knows: a for statement takes it."""
+
+    def __iter__(self) -> Any:
+        raise told(
+            ConcreteValueError,
+            "how many rounds this has is known only when the kernel runs",
+            cure="write a for statement, or name the argument in static=",
+        )
+
+
+class Range(_Lazy):
     """A range whose bounds are traced."""
 
     def __init__(self, start: Any, stop: Any, step: Any) -> None:
         self.start, self.stop, self.step = start, stop, step
 
 
-class Enumerate:
+class Enumerate(_Lazy):
     """enumerate() of something that is traced."""
 
     def __init__(self, over: Any, start: Any = 0) -> None:
         self.over, self.start = over, start
 
 
-class Zip:
+class Zip(_Lazy):
     """zip() of things of which one is traced."""
 
     def __init__(self, *parts: Any) -> None:
@@ -750,6 +836,24 @@ _IMPURE_MODULES = frozenset({"random", "time", "numpy.random", "secrets", "os"})
 _CHANGING = (print, input, open, setattr, delattr, exec, eval, globals, locals, vars)
 
 
+make_slice = slice
+
+
+def assign_item(target: Any, key: Any, operator_: Callable[[Any, Any], Any], value: Any) -> None:
+    """``target[key] op= value``."""
+    if type(target) is TracedValue:
+        # The elements as they are; a view would be changed in place, and then put back.
+        target[key] = operator_(_elements(target, key), value)
+        return
+    target[key] = operator_(target[key], value)
+
+
+def _elements(target: Any, key: Any) -> Any:
+    from lattice._jit import arrays
+
+    return arrays.elements(target, key)
+
+
 def call(function: Any, /, *args: Any, **keywords: Any) -> Any:
     """``function(*args, **keywords)``."""
     try:
@@ -766,6 +870,12 @@ def call(function: Any, /, *args: Any, **keywords: Any) -> Any:
         return function(*args, **keywords)
     if Tracer.current() is None:
         return function(*args, **keywords)
+    if getattr(function, "__module__", None) == "numpy":
+        from lattice._jit import creation
+
+        maker = creation.maker_of(function)
+        if maker is not None:
+            return maker(*args, **keywords)
     return _call_other(function, args, keywords)
 
 

@@ -284,12 +284,6 @@ def _refuse_target(
             if isinstance(part, ast.Attribute) and isinstance(part.ctx, ast.Store):
                 what = (f"'{ast.unparse(part)} = ...' is a side effect", "return the value")
                 raise _unsupported(part, what, file, name, SideEffectError)
-            if isinstance(part, ast.Subscript) and isinstance(part.ctx, ast.Store):
-                what = (
-                    f"'{ast.unparse(part)} = ...' changes an array in place",
-                    "compute the whole array (np.where, slices) or write @lt.vectorize",
-                )
-                raise _unsupported(part, what, file, name, SideEffectError)
 
 
 def _unsupported(
@@ -838,6 +832,22 @@ class _Hooks(ast.NodeTransformer):
         made: ast.stmt = _at(node, ast.Assign([node.target], self.visit(node.value)))
         return made
 
+    def visit_AugAssign(self, node: ast.AugAssign) -> ast.stmt:
+        node.value = self.visit(node.value)
+        if not isinstance(node.target, ast.Subscript):
+            return node
+        # Not x[i] = x[i].__iadd__(v): of arrays that are traced, x[i] is a view.
+        operation = ast.Lambda(_positional(("a", "b")), ast.BinOp(_load("a"), node.op, _load("b")))
+        target, key = self.visit(node.target.value), self.visit(node.target.slice)
+        if isinstance(key, ast.Slice) or (
+            isinstance(key, ast.Tuple) and any(isinstance(p, ast.Slice) for p in key.elts)
+        ):
+            key = _as_value(key)
+        made: ast.stmt = _at(
+            node, ast.Expr(_call("assign_item", target, key, operation, node.value))
+        )
+        return made
+
     # Expressions
 
     def visit_IfExp(self, node: ast.IfExp) -> ast.expr:
@@ -894,6 +904,16 @@ class _Hooks(ast.NodeTransformer):
         node.args = [function, *node.args]
         node.func = _at(node, _hook("call"))
         return node
+
+
+def _as_value(key: ast.expr) -> ast.expr:
+    """A subscript's slices as calls of `slice`."""
+    if isinstance(key, ast.Tuple):
+        return ast.Tuple([_as_value(part) for part in key.elts], ast.Load())
+    if not isinstance(key, ast.Slice):
+        return key
+    parts = (part or ast.Constant(None) for part in (key.lower, key.upper, key.step))
+    return ast.Call(_hook("make_slice"), list(parts), [])
 
 
 def _thunk_of(names: list[str], value: ast.expr) -> ast.expr:

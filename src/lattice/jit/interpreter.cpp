@@ -6,6 +6,7 @@
 #include <string>
 #include <unordered_map>
 
+#include "lattice/jit/internal/fp_flags.hpp"
 #include "lattice/jit/ir/scalar_ops.hpp"
 #include "lattice/jit/kernel.hpp"
 
@@ -331,6 +332,9 @@ class Interpreter::Planner {
       throw CompileError("jit: " + std::string(op_name(node.op)) + " does not take " +
                          std::string(type_name(type)));
     }
+    step.is_quiet =
+        is_float(type) && (node.op == Op::Lt || node.op == Op::Le || node.op == Op::Min ||
+                           node.op == Op::Max || node.op == Op::FMin || node.op == Op::FMax);
     if (step.kind != Kind::Exit && step.kind != Kind::Guard) step.out = take(node_id);
     into_.regions_[id].push_back(step);
     if (step.kind == Kind::Tile && scalar::can_report(node.op, type, node.checked())) {
@@ -440,10 +444,12 @@ void Interpreter::run(StageCall& call, TileScratch& scratch) const {
 bool Interpreter::run_region(uint32_t region, Frame& frame, const uint8_t* mask) const {
   for (const Step& step : regions_[region]) {
     switch (step.kind) {
-      case Kind::Tile:
+      case Kind::Tile: {
+        const internal::InvalidFlag before(step.is_quiet);
         step.tile(frame.at[step.a], frame.at[step.b], frame.at[step.c], frame.at[step.out],
                   frame.n);
         break;
+      }
       case Kind::Report:
         frame.status |=
             step.report(frame.at[step.a], frame.at[step.b], mask, frame.n, step.checked);

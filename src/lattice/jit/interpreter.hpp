@@ -57,7 +57,8 @@ class Interpreter {
     Kind kind;
     uint8_t bytes = 0;
     bool checked = false;
-    uint32_t out = 0;  // values
+    bool is_quiet = false;  // compares floats: a nan there is no invalid operation
+    uint32_t out = 0;       // values
     uint32_t a = 0, b = 0, c = 0;
     uint32_t extra = 0;  // Gather: d; Loop and If: index into loops_ or ifs_; LaneIndex: axis
     internal::TileFn tile = nullptr;

@@ -100,4 +100,32 @@ class FpControl {
 
 #endif
 
+// While it lives with `is_quiet`, what comes raises no "invalid": C's comparisons do for a nan,
+// NumPy's do not.
+class InvalidFlag {
+ public:
+  explicit InvalidFlag(bool is_quiet) : is_quiet_(is_quiet) {
+#if defined(__SSE2__)
+    if (is_quiet_) was_raised_ = (_mm_getcsr() & 1) != 0;
+  }
+  ~InvalidFlag() {
+    if (!is_quiet_ || was_raised_) return;
+    const uint32_t now = _mm_getcsr();
+    if ((now & 1) != 0) _mm_setcsr(now & ~1u);
+  }
+#else
+    if (is_quiet_) was_raised_ = std::fetestexcept(FE_INVALID) != 0;
+  }
+  ~InvalidFlag() {
+    if (is_quiet_ && !was_raised_) std::feclearexcept(FE_INVALID);
+  }
+#endif
+  InvalidFlag(const InvalidFlag&) = delete;
+  InvalidFlag& operator=(const InvalidFlag&) = delete;
+
+ private:
+  bool is_quiet_;
+  bool was_raised_ = false;
+};
+
 }  // namespace lattice::jit::internal

@@ -73,6 +73,8 @@ class Run {
   void execute(StageRunner& runner, const Operands& operands, const Shape& domain,
                std::span<const StridedArray> outputs, bool is_last);
   void map(const PlanStep& step);
+  // While shapes are inferred: the bits of a scalar that follows from arguments and extents alone.
+  bool known_scalar(ir::NodeId id, Bits& bits, int depth);
   void reduce(const PlanStep& step);
   // A full reduction whose operands lie in one run is computed tile by tile.
   bool fused_reduce(const PlanStep& step, const Shape& domain, bool is_full, bool chunked,

@@ -7,6 +7,7 @@
 #include "lattice/jit/internal/fp_flags.hpp"
 #include "lattice/jit/internal/parallel_reduce.hpp"
 #include "lattice/jit/internal/run.hpp"
+#include "lattice/jit/ir/scalar_ops.hpp"
 #include "lattice/jit/thread_pool.hpp"
 
 namespace lattice::jit::internal {
@@ -92,10 +93,37 @@ void Run::map(const PlanStep& step) {
     outputs.push_back(v.array);
   }
   if (infer_only_ && (!operands.known || domain.rank != 0)) {
-    for (NodeId id : step.outputs) values_[id].is_known = false;
+    for (NodeId id : step.outputs) {
+      values_[id].is_known = false;
+      Bits bits = 0;
+      // A length may stand in one stage with what only the run knows.
+      if (domain.rank == 0 && f_[id].type == Type::I64 && known_scalar(id, bits, 64)) {
+        set_scalar(values_[id], Type::I64, bits);
+      }
+    }
     return;
   }
   execute(runner, operands, domain, outputs, is_last);
+}
+
+bool Run::known_scalar(NodeId id, Bits& bits, int depth) {
+  const Node& node = f_[id];
+  if (depth == 0 || node.rank() != 0) return false;
+  if (node.op == Op::Const || node.op == Op::Param || values_[id].is_known) {
+    bits = value(id).bits;
+    return true;
+  }
+  if (!is_elementwise(node.op) || node.op == Op::Lookup) return false;
+  Bits operands[3] = {};
+  const NodeId from[3] = {node.a, node.b, node.c};
+  for (int k = 0; k < 3; ++k) {
+    if (from[k] != kNone && !known_scalar(from[k], operands[k], depth - 1)) return false;
+  }
+  uint32_t status = 0;
+  const Type type = f_[node.op == Op::Select ? node.b : node.a].type;
+  bits = scalar::evaluate(node.op, type, node.type, node.checked(), operands[0], operands[1],
+                          operands[2], status);
+  return true;
 }
 
 void Run::reduce(const PlanStep& step) {

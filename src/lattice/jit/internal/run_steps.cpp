@@ -168,7 +168,7 @@ void Run::loop(const PlanStep& step) {
     for (size_t k = 0; k < inits.size(); ++k) assign(body.args[k], next[k]);
   };
   if (infer_only_) {
-    for (NodeId arg : body.args) values_[arg].is_known = false;
+    // Lengths inside are those of the first round.
     plan(*step.condition);
     plan(*step.body);
     carry();

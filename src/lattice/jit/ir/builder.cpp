@@ -277,7 +277,6 @@ NodeId Builder::emit(Node node) {
 }
 
 NodeId Builder::param(Type type, int rank, std::string name) {
-  if (open_.size() != 1) throw IrError("ir: param: must be made before any loop or branch");
   if (type == Type::Void || rank < 0 || rank > kRankMax)
     throw IrError("ir: param: bad type or rank");
   Node node = blank(Op::Param, type);

@@ -39,6 +39,7 @@ class Builder {
   explicit Builder(std::string name = "kernel");
 
   // --- leaves ---
+  // Params and constants stand in the body, wherever they are made.
   NodeId param(Type type, int rank, std::string name = {});
   NodeId constant(Type type, Bits bits);
   template <class T>

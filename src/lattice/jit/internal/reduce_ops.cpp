@@ -8,6 +8,7 @@
 #include <memory>
 #include <vector>
 
+#include "lattice/jit/internal/reduce_runs.hpp"
 #include "lattice/jit/internal/tile_ops.hpp"
 #include "lattice/jit/ir/scalar_ops.hpp"
 
@@ -15,43 +16,13 @@ namespace lattice::jit::internal {
 
 namespace {
 
-// NumPy's block: up to 128 elements in eight accumulators, one vector register of f64.
-constexpr int64_t kBlock = 128;
-
-template <class T>
-T pairwise_block(const T* x, int64_t n) noexcept {
-  if (n < 8) {
-    T sum = T(-0.0);
-    for (int64_t i = 0; i < n; ++i) sum += x[i];
-    return sum;
-  }
-  T r[8];
-  for (int k = 0; k < 8; ++k) r[k] = x[k];
-  int64_t i = 8;
-  for (; i + 8 <= n; i += 8) {
-    for (int k = 0; k < 8; ++k) r[k] += x[i + k];
-  }
-  T sum = ((r[0] + r[1]) + (r[2] + r[3])) + ((r[4] + r[5]) + (r[6] + r[7]));
-  for (; i < n; ++i) sum += x[i];
-  return sum;
-}
-
-constexpr int64_t left_half(int64_t n) noexcept { return n / 2 - (n / 2) % 8; }
-
-template <class T>
-T pairwise(const T* x, int64_t n) noexcept {
-  if (n <= kBlock) return pairwise_block(x, n);
-  int64_t left = left_half(n);
-  return pairwise(x, left) + pairwise(x + left, n - left);
-}
-
 template <class T>
 T pairwise_strided(const char* x, int64_t stride, int64_t n) noexcept {
   if (stride == static_cast<int64_t>(sizeof(T))) return pairwise(reinterpret_cast<const T*>(x), n);
-  if (n <= kBlock) {
-    T block[kBlock];
+  if (n <= kSumBlock) {
+    T block[kSumBlock];
     load_strided(sizeof(T), x, stride, block, n);
-    return pairwise_block(block, n);
+    return pairwise(block, n);
   }
   int64_t left = left_half(n);
   return pairwise_strided<T>(x, stride, left) +
@@ -72,23 +43,6 @@ constexpr T identity() noexcept {
   return T(0);
 }
 
-// What one more element does to a result.
-template <Op op, class T>
-T combine(T result, T x) noexcept {
-  if constexpr (op == Op::ReduceSum || op == Op::ScanSum)
-    return scalar::apply<Op::Add>(result, x);
-  else if constexpr (op == Op::ReduceProd || op == Op::ScanProd)
-    return scalar::apply<Op::Mul>(result, x);
-  else if constexpr (op == Op::ReduceMin || op == Op::ScanMin)
-    return scalar::apply<Op::Min>(result, x);
-  else if constexpr (op == Op::ReduceMax || op == Op::ScanMax)
-    return scalar::apply<Op::Max>(result, x);
-  else if constexpr (op == Op::ReduceAny)
-    return scalar::apply<Op::Or>(result, x);
-  else
-    return scalar::apply<Op::And>(result, x);
-}
-
 template <Op op, class T>
 constexpr bool kIsFloatSum = op == Op::ReduceSum && scalar::kIsFloat<T>;
 
@@ -107,18 +61,12 @@ T reduce_run(T result, const char* x, int64_t stride, int64_t n, bool chunked) n
     }
     return result;
   } else {
-    int64_t i = 0;
-    if (kAnyLaneOrder<op, T> && stride == static_cast<int64_t>(sizeof(T)) && n >= 64) {
-      constexpr int kLanes = 64 / static_cast<int>(sizeof(T));
-      const T* elements = reinterpret_cast<const T*>(x);
-      T lane[kLanes];
-      for (int k = 0; k < kLanes; ++k) lane[k] = elements[k];
-      for (i = kLanes; i + kLanes <= n; i += kLanes) {
-        for (int k = 0; k < kLanes; ++k) lane[k] = combine<op, T>(lane[k], elements[i + k]);
+    if constexpr (kAnyLaneOrder<op, T>) {
+      if (stride == static_cast<int64_t>(sizeof(T))) {
+        return reduce_contiguous<op, T>(result, reinterpret_cast<const T*>(x), n);
       }
-      for (int k = 0; k < kLanes; ++k) result = combine<op, T>(result, lane[k]);
     }
-    for (; i < n; ++i) result = combine<op, T>(result, load<T>(x + i * stride));
+    for (int64_t i = 0; i < n; ++i) result = combine<op, T>(result, load<T>(x + i * stride));
     return result;
   }
 }
@@ -280,7 +228,20 @@ void arg_typed(const StridedArray& from, uint32_t axes, int64_t* to) {
       }
     }
   };
+  // One run for each result: the axes reduced are the inner ones of their part of memory.
+  int64_t run = 1;
+  bool is_run = true;
+  for (size_t j = reduced.size(); j-- > 0;) {
+    const int k = reduced[j];
+    is_run = is_run && (shape.extent[k] == 1 || from.stride[k] == run * int64_t{sizeof(T)});
+    run *= shape.extent[k];
+  }
   walk(kept, [&](int64_t result, int64_t base) {
+    if (is_run) {
+      const char* first = static_cast<const char*>(from.data) + base;
+      to[result] = arg_contiguous<is_max>(reinterpret_cast<const T*>(first), run);
+      return true;
+    }
     T best{};
     int64_t where = 0;
     walk(reduced, [&](int64_t i, int64_t offset) {

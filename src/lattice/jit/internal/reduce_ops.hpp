@@ -35,7 +35,7 @@ using FillTile = std::function<void(int64_t first, int64_t count, void* tile)>;
 
 // The same for a sequence of n elements that exists only tile by tile; any op but ArgMin, ArgMax.
 // `tile` holds kFusedTile elements.
-inline constexpr int64_t kFusedTile = 4096;
+inline constexpr int64_t kFusedTile = 2048;
 void reduce_tiles(Op op, Type type, int64_t n, bool chunked, const FillTile& fill, void* tile,
                   void* to);
 

@@ -5,99 +5,15 @@
 // repetitions. Case names are those of the rivals' programs beside this one.
 // Use: bench_crdt [--quick] [--case PREFIX] [part...]; parts: paper, siblings, map, random. Traces
 // are looked for in $LATTICE_TRACES, then in ../shared/traces.
-#include <algorithm>
-#include <chrono>
-#include <cstdio>
-#include <cstdlib>
-#include <functional>
 #include <random>
 #include <string>
 #include <vector>
 
-#include "lattice/crdt.hpp"
+#include "crdt/measure.hpp"
 
-using namespace lattice::crdt;
+using namespace crdt_bench;
 
 namespace {
-
-bool quick = false;
-
-double now_ms() {
-  return std::chrono::duration<double, std::milli>(
-             std::chrono::steady_clock::now().time_since_epoch())
-      .count();
-}
-
-void print(const std::string& name, double value, const char* unit = "ms") {
-  std::printf("{\"case\": \"%s\", \"%s\": %.6g}\n", name.c_str(), unit, value);
-  std::fflush(stdout);
-}
-
-double fastest(const std::function<double()>& run) {
-  double best = 1e300;
-  for (int i = 0; i < (quick ? 3 : 5); ++i) best = std::min(best, run());
-  return best;
-}
-
-Doc make(uint64_t client) {
-  DocOptions options;
-  options.client_id = client;
-  return Doc(options);
-}
-
-struct Patch {
-  uint32_t index = 0;
-  uint32_t erased = 0;
-  std::string text;
-};
-
-struct Trace {
-  std::vector<Patch> patches;
-  std::string end;
-};
-
-Trace read_trace(const std::string& file) {
-  const char* folder = std::getenv("LATTICE_TRACES");
-  const std::string path = std::string(folder ? folder : "../shared/traces") + "/" + file;
-  const std::string command = "gzip -dc '" + path + "'";
-  Trace trace;
-  FILE* pipe = popen(command.c_str(), "r");
-  if (pipe == nullptr) return trace;
-  std::string text;
-  std::vector<char> buffer(1 << 20);
-  for (size_t n; (n = std::fread(buffer.data(), 1, buffer.size(), pipe)) > 0;) {
-    text.append(buffer.data(), n);
-  }
-  pclose(pipe);
-  const auto json = parse_json(text);
-  if (!json.ok()) return trace;
-  const Any* end = json.value().find("endContent");
-  const Any* transactions = json.value().find("txns");
-  if (end == nullptr || transactions == nullptr) return trace;
-  trace.end = std::string(end->as_string());
-  for (const Any& transaction : transactions->as_array()) {
-    for (const Any& patch : transaction.find("patches")->as_array()) {
-      const auto& parts = patch.as_array();
-      trace.patches.push_back({static_cast<uint32_t>(parts[0].as_number()),
-                               static_cast<uint32_t>(parts[1].as_number()),
-                               std::string(parts[2].as_string())});
-    }
-  }
-  return trace;
-}
-
-void type(const Text& text, const Trace& trace) {
-  for (const Patch& patch : trace.patches) {
-    if (patch.erased != 0) text.erase(patch.index, patch.erased);
-    if (!patch.text.empty()) text.insert(patch.index, patch.text);
-  }
-}
-
-void check(bool holds, const char* what) {
-  if (holds) return;
-  std::fprintf(stderr, "bench_crdt: %s does not hold\n", what);
-  std::exit(1);
-}
 
 void paper() {
   const Trace trace = read_trace("automerge-paper.json.gz");
@@ -117,7 +33,7 @@ void paper() {
           });
           Text text = doc.text("text");
           const double begin = now_ms();
-          type(text, trace);
+          type(text, trace.patches);
           const double took = now_ms() - begin;
           check(text.to_string() == trace.end, "the text of the trace");
           v1 = doc.encode_state_as_update();
@@ -128,7 +44,7 @@ void paper() {
           Doc doc = make(1);
           Text text = doc.text("text");
           const double begin = now_ms();
-          doc.transact([&] { type(text, trace); });
+          doc.transact([&] { type(text, trace.patches); });
           const double took = now_ms() - begin;
           check(doc.encode_state_as_update() == v1, "equal bytes of one transaction and many");
           return took;
@@ -188,40 +104,42 @@ void paper() {
 }
 
 void siblings() {
-  const uint32_t count = quick ? 2000 : 10000;
+  const uint32_t count = 10000;
   std::vector<Bytes> updates;
-  for (uint32_t i = 0; i < count; ++i) {
-    Doc doc = make(1000 + i);
-    doc.text("t").insert(0, "x");
+  for (uint32_t i = 1; i <= count; ++i) {
+    Doc doc = make(i);
+    doc.text("t").insert(0, "ab");
     updates.push_back(doc.encode_state_as_update());
   }
-  std::shuffle(updates.begin(), updates.end(), std::mt19937(1));
-  print("siblings/" + std::to_string(count) + " clients at one spot", fastest([&] {
-          Doc doc = make(1);
+  print("siblings/10000 clients at one spot", fastest([&] {
+          Doc doc = make(20000);
           const double begin = now_ms();
           for (const Bytes& update : updates) check(doc.apply_update(update).ok(), "applying");
           const double took = now_ms() - begin;
-          check(doc.text("t").length() == count, "every client's character");
+          check(doc.text("t").length() == 2 * count, "every client's characters");
           return took;
         }));
 }
 
 void map() {
-  const uint32_t count = quick ? 100000 : 1000000;
+  const uint32_t count = 1000000;
   Doc doc = make(1);
   Map entries = doc.map("m");
   doc.transact([&] {
-    for (uint32_t i = 0; i < count; ++i) entries.set("key" + std::to_string(i), Any(1));
+    for (uint32_t i = 0; i < count; ++i) {
+      std::string key = std::to_string(i);
+      key.insert(key.begin(), 'k');
+      entries.set(key, Any(static_cast<int>(i)));
+    }
   });
   entries.clear();
-  const std::string name = "map/" + std::to_string(count) + " deleted entries ";
   Bytes bytes;
-  print(name + "encode", fastest([&] {
+  print("map/1000000 deleted entries encode", fastest([&] {
           const double begin = now_ms();
           bytes = doc.encode_state_as_update();
           return now_ms() - begin;
         }));
-  print(name + "load", fastest([&] {
+  print("map/1000000 deleted entries load", fastest([&] {
           Doc loaded = make(2);
           const double begin = now_ms();
           check(loaded.apply_update(bytes).ok(), "loading");
@@ -251,22 +169,6 @@ void random_inserts() {
 }  // namespace
 
 int main(int argc, char** argv) {
-  if (const char* said = std::getenv("LATTICE_BENCH_QUICK")) quick = std::string(said) == "1";
-  std::vector<std::string> parts;
-  for (int i = 1; i < argc; ++i) {
-    const std::string word = argv[i];
-    if (word == "--case" && i + 1 < argc) {  // the harness's "paper/", or one case
-      const std::string wanted = argv[++i];
-      parts.push_back(wanted.substr(0, wanted.find('/')));
-    } else if (word == "--quick") {
-      quick = true;
-    } else {
-      parts.emplace_back(argv[i]);
-    }
-  }
-  const std::pair<const char*, void (*)()> all[] = {
-      {"paper", paper}, {"siblings", siblings}, {"map", map}, {"random", random_inserts}};
-  for (const auto& [name, run] : all) {
-    if (parts.empty() || std::find(parts.begin(), parts.end(), name) != parts.end()) run();
-  }
+  run_parts(argc, argv,
+            {{"paper", paper}, {"siblings", siblings}, {"map", map}, {"random", random_inserts}});
 }

@@ -69,6 +69,32 @@ nb::dict describe_ir(const Ir& self) {
   return all;
 }
 
+// A miscompile for the fuzzer's own test: the function with one kind of operation replaced.
+ir::Function planted(ir::Function f, std::string_view what) {
+  using lattice::jit::Op;
+  struct Swap {
+    std::string_view name;
+    Op from, to;
+  };
+  constexpr Swap kSwaps[] = {
+      {"add is sub", Op::Add, Op::Sub},       {"lt is le", Op::Lt, Op::Le},
+      {"eq is le", Op::Eq, Op::Le},           {"min is max", Op::Min, Op::Max},
+      {"mod is fmod", Op::Mod, Op::FMod},     {"and is or", Op::And, Op::Or},
+      {"abs is neg", Op::Abs, Op::Neg},       {"floor is ceil", Op::Floor, Op::Ceil},
+      {"rint is trunc", Op::Rint, Op::Trunc}, {"sum is max", Op::ReduceSum, Op::ReduceMax},
+  };
+  for (ir::Node& node : f.nodes) {
+    if (what == "select is swapped" && node.op == Op::Select) std::swap(node.b, node.c);
+    if (what == "overflow is unchecked" && is_int(node.type)) {
+      node.flags = static_cast<uint16_t>(node.flags & ~ir::kChecked);
+    }
+    for (const Swap& swap : kSwaps) {
+      if (swap.name == what && node.op == swap.from) node.op = swap.to;
+    }
+  }
+  return f;
+}
+
 // A derivative, or a TraceError at the line that has none.
 template <class Fn>
 ir::Function derived(const Ir& self, Fn&& fn) {
@@ -123,6 +149,8 @@ void bind_jit(nb::module_& module) {
                      return nb::bytes(hash.data(), hash.size());
                    })
       .def("describe", &describe_ir)
+      .def("_planted",
+           [](const Ir& self, const std::string& what) { return Ir{planted(self.function, what)}; })
       .def(
           "gradient",
           [](const Ir& self, std::vector<uint32_t> wrt, bool with_value, bool per_element,

@@ -62,7 +62,7 @@ class Recorded:
     captured: list[Any]
     build: Callable[[Any], Any] | None
     is_tuple: bool
-    guards: _Guards
+    guards: Guards
 
 
 class Compiled:
@@ -90,6 +90,7 @@ class Compiled:
         self.directional: Any = None
         self.failed: dict[Any, TraceError] = {}
         self.irs: list[Any] = []
+        self.kernels: list[tuple[Any, Any, Recorded]] = []
         self.error: TraceError | None = None
         self.traces = 0
         self.runs_plain = 0
@@ -141,7 +142,10 @@ class Compiled:
         return f"<lattice.{kind} {self.function.__qualname__}: {state}>"
 
     def reduce(self) -> Any:
-        return self.function.__qualname__
+        """What the function pickles as: its name where that can be imported, else its kernels."""
+        from lattice._jit import shipping
+
+        return shipping.reduce(self)
 
     # What the dispatcher asks
 
@@ -260,6 +264,7 @@ class Compiled:
         """A constant of the trace has another value now: everything is traced anew."""
         self.dispatcher._reset()
         self.irs.clear()
+        self.kernels.clear()
         self.failed.clear()
         self.error = None
 
@@ -273,7 +278,8 @@ class Compiled:
                 continue
             message = f"{what} encountered in {self.function.__name__}"
             if wanted[kind] == "warn":
-                warnings.warn(message, RuntimeWarning, stacklevel=3)
+                # Frame 2 is the caller's: this one was called from C.
+                warnings.warn(message, RuntimeWarning, stacklevel=2)
             elif wanted[kind] == "raise":
                 raise FloatingPointError(message)
             elif wanted[kind] == "print":
@@ -311,13 +317,14 @@ class Compiled:
         for holder, key, value in made.guards.found.values():
             self.dispatcher._guard(holder, key, value)
         self.irs.insert(0, made.ir)
+        self.kernels.insert(0, (keys, statics, made))
         self.traces += 1
 
     def record(
         self, keys: tuple[Any, ...], statics: tuple[Any, ...], placed: tuple[Any, ...]
     ) -> Recorded:
         """The function's IR for one signature; `placed` are arguments like those to come."""
-        guards = _Guards()
+        guards = Guards()
         tracer = Tracer(self.function.__name__, self.lanes)
         arrays.set_fast_reduce(tracer, self.fast_reduce)
         context = hooks.context
@@ -356,7 +363,7 @@ class Compiled:
     def prepare(self, tracer: Any) -> None:
         """Before the function is recorded: parameters that it does not see."""
 
-    def run(self, tracer: Any, guards: _Guards, values: list[Any]) -> Any:
+    def run(self, tracer: Any, guards: Guards, values: list[Any]) -> Any:
         count = self.positional
         keywords = dict(zip(self.names[count:], values[count:], strict=True))
         try:
@@ -368,6 +375,7 @@ class Compiled:
         return rewritten.bind(self.function, hooks)(*values[:count], **keywords)
 
     names: tuple[str, ...] = ()
+    defaults: tuple[Any, ...] = ()
     positional: int = 0
 
 
@@ -402,7 +410,7 @@ def _place_in(
 # --- constants of a trace
 
 
-class _Guards:
+class Guards:
     """What a trace read from outside: to be looked at again at each call."""
 
     def __init__(self) -> None:
@@ -485,23 +493,18 @@ def _structure(result: Any, leaves: list[Any]) -> tuple[Callable[[Any], Any] | N
         leaves.extend(result)
         return None, True
 
-    def plan(value: Any) -> Callable[[Any], Any]:
+    def plan(value: Any) -> _Plan:
         if hooks._is_number(value) or hasattr(value, "__array_interface__"):
-            index = len(leaves)
             leaves.append(value)
-            return lambda outputs: outputs[index]
+            return _Plan("leaf", len(leaves) - 1)
         if isinstance(value, hooks.Undefined):
             value.refuse()
         if isinstance(value, (tuple, list)):
-            parts = [plan(part) for part in value]
-            if isinstance(value, list):
-                return lambda outputs: [part(outputs) for part in parts]
-            return lambda outputs: hooks._remade(value, [part(outputs) for part in parts])
+            return _Plan("sequence", type(value), [plan(part) for part in value])
         if type(value) is dict:
-            named = {key: plan(part) for key, part in value.items()}
-            return lambda outputs: {key: part(outputs) for key, part in named.items()}
+            return _Plan("dict", list(value), [plan(part) for part in value.values()])
         if value is None or isinstance(value, (str, bytes)):
-            return lambda outputs: value
+            return _Plan("constant", value)
         if type(value).__name__ == "Selection":
             raise told(
                 UnsupportedError,
@@ -515,6 +518,27 @@ def _structure(result: Any, leaves: list[Any]) -> tuple[Callable[[Any], Any] | N
         )
 
     return plan(result), False
+
+
+@dataclass(slots=True)
+class _Plan:
+    """How a result is made of outputs; plain data, so that it pickles."""
+
+    kind: str
+    what: Any = None
+    parts: Any = ()
+
+    def __call__(self, outputs: Any) -> Any:
+        if self.kind == "leaf":
+            return outputs[self.what]
+        if self.kind == "constant":
+            return self.what
+        parts = [part(outputs) for part in self.parts]
+        if self.kind == "dict":
+            return dict(zip(self.what, parts, strict=True))
+        if self.what in (tuple, list):
+            return self.what(parts)
+        return self.what(*parts)  # a named tuple
 
 
 def per_element(
@@ -662,6 +686,7 @@ def compile_function(
     for place, name in enumerate(names[count:], count):
         defaults[place] = (function.__kwdefaults__ or {}).get(name, ...)
     compiled.names = names
+    compiled.defaults = tuple(defaults)
     compiled.positional = count
     made = Dispatcher(
         function,

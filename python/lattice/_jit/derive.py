@@ -12,6 +12,7 @@ from __future__ import annotations
 import inspect
 import sys
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any
 from weakref import WeakKeyDictionary
 
@@ -96,15 +97,8 @@ class Gradient(Derived):
         is_single, count = self.is_single, len(self.wrt)
         if not with_value:
             return Recorded(ir, outputs, made.captured, None, not is_single, made.guards)
-        inner, inner_is_tuple = made.build, made.is_tuple
-
-        def build(values: tuple[Any, ...]) -> Any:
-            head, tail = values[:-count], values[-count:]
-            gradients = tail[0] if is_single else tail
-            value = inner(head) if inner is not None else head if inner_is_tuple else head[0]
-            return (value, gradients)
-
-        return Recorded(ir, outputs, made.captured, build, False, made.guards)
+        pair = _Pair(len(outputs) - count, made.build, made.is_tuple, None, not is_single)
+        return Recorded(ir, outputs, made.captured, pair, False, made.guards)
 
     def check_result(self, made: Recorded) -> None:
         if made.is_tuple or made.build is not None or len(made.outputs) != 1:
@@ -167,15 +161,32 @@ class Directional(Derived):
         ir = made.ir.jvp(list(range(count)), list(range(count, 2 * count)))
         outputs = list(made.outputs) * 2
         half = len(made.outputs)
-        inner, is_tuple = made.build, made.is_tuple
+        pair = _Pair(half, made.build, made.is_tuple, made.build, made.is_tuple)
+        return Recorded(ir, outputs, made.captured, pair, False, made.guards)
 
-        def build(values: tuple[Any, ...]) -> Any:
-            parts = (values[:half], values[half:])
-            if inner is not None:
-                return tuple(inner(part) for part in parts)
-            return parts if is_tuple else (parts[0][0], parts[1][0])
 
-        return Recorded(ir, outputs, made.captured, build, False, made.guards)
+@dataclass(slots=True)
+class _Pair:
+    """Two results, of the first outputs and of the rest; plain data, so that it pickles."""
+
+    count: int
+    first: Callable[[Any], Any] | None
+    first_is_tuple: bool
+    second: Callable[[Any], Any] | None
+    second_is_tuple: bool
+
+    def __call__(self, outputs: Sequence[Any]) -> tuple[Any, Any]:
+        head, tail = tuple(outputs[: self.count]), tuple(outputs[self.count :])
+        return (
+            _assembled(head, self.first, self.first_is_tuple),
+            _assembled(tail, self.second, self.second_is_tuple),
+        )
+
+
+def _assembled(values: Any, build: Callable[[Any], Any] | None, is_tuple: bool) -> Any:
+    if build is not None:
+        return build(values)
+    return values if is_tuple else values[0]
 
 
 def _parameter_places(derived: Derived, keys: tuple[Any, ...], wrt: Sequence[int]) -> list[int]:
@@ -311,6 +322,7 @@ def _directional(source: Compiled) -> Any:
     made.source = source
     made.names = (*source.names, *(f"d_{name}" for name in source.names))
     made.positional = 2 * count
+    made.defaults = (...,) * (2 * count)
     made.dispatcher = Dispatcher(
         source.function,
         made,

@@ -196,7 +196,9 @@ class Arrays:
         x, y, z = (self.operand(values) for _ in range(3))
         if not any(item.isidentifier() for item in (x, y, z)):
             x = rng.choice(values)
-        form = rng.randrange(12)
+        form = rng.randrange(14)
+        if form >= 12:
+            return f"np.{rng.choice(['floor', 'ceil', 'trunc', 'rint'])}({x} / {y})"
         if form < 5:
             return f"{x} {rng.choice(['+', '-', '*', '/', '//', '%'])} {y}"
         if form == 5:

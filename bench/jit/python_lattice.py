@@ -163,6 +163,9 @@ def memo_read(case: str) -> None:
 
     native = lt.memo(body, native=True)
     plain = lt.memo(body, native=False)
+    for k in range(200):  # types are known after a run; by itself it would be tried every 64 runs
+        source.value = k + 0.25
+        measure.check(native.value == plain.value == body(), case)
     measure.check(native.native and not plain.native, case)
     figures = []
     for memo in (native, plain):
@@ -175,11 +178,14 @@ def memo_read(case: str) -> None:
 
 def memo_chain(case: str) -> None:
     source = lt.signal(0.0)
-    last: Any = source
+    chain: list[Any] = [source]
     for _ in range(100):
-        last = lt.memo(lambda before=last: before.value + 1.0, native=True)
-    source.value = 3.0
-    measure.check(last.value == 103.0, case)
+        chain.append(lt.memo(lambda before=chain[-1]: before.value + 1.0, native=True))
+    last = chain[-1]
+    for k in range(200):
+        source.value = k + 0.25
+        measure.check(last.value == k + 100.25, case)
+    measure.check(all(memo.native for memo in chain[1:]), case)
     measure.say(
         case, "ns", measure.per_call("s.value = i + 0.5; m.value", {"s": source, "m": last}, 2_000)
     )

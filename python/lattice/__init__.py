@@ -59,6 +59,7 @@ from lattice import ui  # isort: skip
 
 if _TYPE_CHECKING:
     from lattice._async import AsyncMemo, async_memo, flush_policy
+    from lattice._columns import Column, ColumnMemo, Columns, columns, memo_columns
     from lattice._incremental import DerivedList, filter, map_keyed, sort
     from lattice._inspect import Explanation, Graph, explain, graph, inspect
     from lattice.collab import CollaborativeSignal, Room, collaborative_signal
@@ -68,6 +69,7 @@ if _TYPE_CHECKING:
 
 _ON_DEMAND = {
     "lattice._async": ("AsyncMemo", "async_memo", "flush_policy"),
+    "lattice._columns": ("Column", "ColumnMemo", "Columns", "columns", "memo_columns"),
     "lattice._incremental": ("DerivedList", "filter", "map_keyed", "sort"),
     "lattice._inspect": ("Explanation", "Graph", "explain", "graph", "inspect"),
     "lattice.collab": ("CollaborativeSignal", "Room", "collaborative_signal"),
@@ -81,6 +83,9 @@ __all__ = [
     "App",
     "AsyncMemo",
     "CollaborativeSignal",
+    "Column",
+    "ColumnMemo",
+    "Columns",
     "Context",
     "CycleError",
     "DecodeError",
@@ -105,6 +110,7 @@ __all__ = [
     "batch",
     "bind",
     "collaborative_signal",
+    "columns",
     "component",
     "context",
     "diff",
@@ -123,6 +129,7 @@ __all__ = [
     "linked",
     "map_keyed",
     "memo",
+    "memo_columns",
     "on",
     "on_cleanup",
     "read",

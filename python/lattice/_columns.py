@@ -93,13 +93,21 @@ class Column:
 
     def __getitem__(self, key: Any) -> Any:
         found = self.value[key]
-        return found.copy() if hasattr(found, "ndim") and found.ndim else found
+        return found.copy() if found.ndim else found.item()
 
     def __setitem__(self, key: Any, values: Any) -> None:
         np = _numpy()
         array = self._array
+        if isinstance(key, slice) and key == slice(None):
+            old = array.copy()
+            array[:] = values
+            if np.array_equal(old, array, equal_nan=array.dtype.kind == "f"):
+                return
+            self._journal.everything()
+            self._version.update(lambda version: version + 1)
+            return
         before = array[key]
-        if not getattr(before, "ndim", 0):  # one row
+        if before.ndim == 0:  # one row
             array[key] = values
             after = array[key]
             if before == after or (before != before and after != after):
@@ -184,13 +192,13 @@ class ColumnMemo:
     """Equal memos, one for each row of a table. Made by `memo_columns`."""
 
     __slots__ = (
+        "__weakref__",
         "_array",
         "_journal",
         "_kernel",
         "_memo",
         "_places",
         "_sources",
-        "__weakref__",
         "computed",
         "name",
     )
@@ -224,11 +232,13 @@ class ColumnMemo:
 
     def __getitem__(self, key: Any) -> Any:
         found = self._current()[key]
-        return found.copy() if hasattr(found, "ndim") and found.ndim else found
+        return found.copy() if found.ndim else found.item()
 
     def row(self, index: int) -> Memo[Any]:
         """A memo of one row: its readers run only when that row has changed."""
-        return memo(lambda: self._current()[index], name=f"{self.name}[{index}]", native=False)
+        return memo(
+            lambda: self._current()[index].item(), name=f"{self.name}[{index}]", native=False
+        )
 
     @property
     def runs(self) -> int:

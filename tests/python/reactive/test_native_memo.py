@@ -606,4 +606,4 @@ def test_random_programs_do_the_same_natively() -> None:
             seed += 1
     finally:
         _core.native_run_mask(before)
-    assert count > 100 * programs, "hardly any memo became native: the test compares little"
+    assert count > 30 * programs, "hardly any memo became native: the test compares little"

@@ -59,6 +59,7 @@ Double one(Op op, Double x) { return {{x.b, x.b->unary(op, x.id)}}; }
 Double fma(Double x, Double y, Double z) { return {{x.b, x.b->fma(x.id, y.id, z.id)}}; }
 Double rint(Double x) { return one(Op::Rint, x); }
 Double floor(Double x) { return one(Op::Floor, x); }
+Double sqrt(Double x) { return one(Op::Sqrt, x); }
 Double abs(Double x) { return one(Op::Abs, x); }
 Double logb(Double x) { return one(Op::LogB, x); }
 Double mantissa(Double x) { return one(Op::Mantissa, x); }

@@ -54,7 +54,9 @@ class Hoist final : public Walk {
     bool flat = yes.nodes.size() + no.nodes.size() <= kFlattenMax;
     for (const ir::Region* side : {&yes, &no}) {
       for (NodeId inner : side->nodes) {
-        flat = flat && is_pure(from_[inner]) && op_kind(from_[inner].op) != OpKind::Math;
+        // A square root takes longer than the jump; and rarely needed ways have one.
+        flat = flat && is_pure(from_[inner]) && op_kind(from_[inner].op) != OpKind::Math &&
+               from_[inner].op != Op::Sqrt;
       }
     }
     if (!flat) return Walk::branch(old, node);

@@ -52,6 +52,7 @@ struct Real {
 Real fma(Real x, Real y, Real z) { return {std::fma(x.v, y.v, z.v)}; }
 Real rint(Real x) { return {std::nearbyint(x.v)}; }
 Real floor(Real x) { return {std::floor(x.v)}; }
+Real sqrt(Real x) { return {std::sqrt(x.v)}; }
 Real abs(Real x) { return {std::fabs(x.v)}; }
 Real copysign(Real x, Real y) { return {std::copysign(x.v, y.v)}; }
 Real min(Real x, Real y) { return {x.v < y.v || x.v != x.v ? x.v : y.v}; }

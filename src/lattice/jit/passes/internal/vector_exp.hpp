@@ -53,29 +53,49 @@ inline constexpr std::array<uint64_t, 16> kExpTable{
 inline constexpr double kSixteenthsPerLn2 = 0x1.71547652b82fep+4;
 inline constexpr double kRoundingMagic = 0x1.8p52;  // the sum's low bits are the integer
 
+// `main` where |x| < bound. The others are rare: `main` of them clamped to [low, high], which
+// overflows and underflows as it should; `at_ends` of infinities and nans. IEEE flags are the
+// function's own: neither way sees what would raise others.
+template <class T, class Main, class AtEnds>
+T bounded(T x, double bound, double low, double high, Main main, AtEnds at_ends) {
+  const auto is_plain = abs(x) < x.of(bound);
+  return rarely(!is_plain, main(select(is_plain, x, x.of(0.0))), [&] {
+    const T rare = select(is_plain, x.of(0.0), x);
+    const auto is_finite = abs(rare) < rare.of(kInf);
+    const T result = main(clamp(select(is_finite, rare, rare.of(0.0)), low, high));
+    return select(is_finite, result, at_ends(rare));
+  });
+}
+
 template <class T>
 T exp(T x) {
   constexpr std::array kC{-0x1.8f9d9a365fb9cp-9, 0x1.fe706265c9a04p-1, 0x1.fe706265c9a28p-2,
                           0x1.544aec43e0a18p-3,  0x1.544aec42220b3p-5, 0x1.103bebdd85735p-7,
                           0x1.6afc9d119a9b3p-10, 0x1.a385054c2318cp-13};
-  x = clamp(x, -1000, 1000);
-  const T shifted = fma(x, x.of(kSixteenthsPerLn2), x.of(kRoundingMagic));
-  const T k = shifted - kRoundingMagic;
-  const T high = fma(k, x.of(kLn2High * -0x1p-4), x);
-  const T r = fma(k, x.of(kLn2Low * -0x1p-4), high);
-  const T t = from_bits(lookup(kExpTable, bits(shifted)));
-  return scale(fma(t, horner(r, kC), t), k * 0x1p-4);
+  const auto main = [&](T y) {
+    const T shifted = fma(y, y.of(kSixteenthsPerLn2), y.of(kRoundingMagic));
+    const T k = shifted - kRoundingMagic;
+    const T high = fma(k, y.of(kLn2High * -0x1p-4), y);
+    const T r = fma(k, y.of(kLn2Low * -0x1p-4), high);
+    const T t = from_bits(lookup(kExpTable, bits(shifted)));
+    return scale(fma(t, horner(r, kC), t), k * 0x1p-4);
+  };
+  return bounded(x, 707.0, -1000.0, 1000.0, main,
+                 [](T end) { return select(end < end.of(0.0), end.of(0.0), end); });
 }
 
 template <class T>
 T exp2(T x) {
-  x = clamp(x, -1500, 1500);
-  const T k = rint(x);
-  const T f = x - k;
-  const Pair<T> r = two_product(f, x.of(kLn2Hi));
-  const Exponential<T> e = exp_of_reduced(k, r.hi, fma(f, x.of(kLn2Lo), r.lo));
-  const Pair<T> m = e.mantissa();
-  return scale(m.hi + m.lo, e.k);
+  const auto main = [&](T y) {
+    const T k = rint(y);
+    const T f = y - k;
+    const Pair<T> r = two_product(f, y.of(kLn2Hi));
+    const Exponential<T> e = exp_of_reduced(k, r.hi, fma(f, y.of(kLn2Lo), r.lo));
+    const Pair<T> m = e.mantissa();
+    return scale(m.hi + m.lo, e.k);
+  };
+  return bounded(x, 1021.0, -1500.0, 1500.0, main,
+                 [](T end) { return select(end < end.of(0.0), end.of(0.0), end); });
 }
 
 // e^x = m * (1 + r + rest), where m is 2^(j/16) times a power of two and |r| <= ln2 / 32; `rest` is
@@ -129,9 +149,13 @@ Pair<T> less_one(Power<T> e, Pair<T> less) {
 
 template <class T>
 T expm1(T x) {
-  const Power<T> e = power_of(clamp(x, -60, 711), true);
-  const Pair<T> quarter = less_one(e, two_sum(e.m, x.of(-0.25)));
-  return select(abs(x) < x.of(0x1p-54), x, (quarter.hi + quarter.lo) * 4.0);
+  const auto main = [&](T y) {
+    const Power<T> e = power_of(y, true);
+    const Pair<T> quarter = less_one(e, two_sum(e.m, y.of(-0.25)));
+    return select(abs(y) < y.of(0x1p-54), y, (quarter.hi + quarter.lo) * 4.0);
+  };
+  return bounded(x, 700.0, -700.0, 711.0, main,
+                 [](T end) { return select(end < end.of(0.0), end.of(-1.0), end); });
 }
 
 // e^|x| = 2^k (m.hi + m.lo) and e^-|x| = 2^k (w.hi + w.lo).
@@ -158,28 +182,37 @@ Pair<T> sum_of(Pair<T> a, Pair<T> b) {
 // (E + E / (1 + E)) / 2 with E = e^|x| - 1.
 template <class T>
 T sinh(T x) {
-  const T magnitude = abs(x);
-  const Power<T> e = power_of(min(x.of(711), magnitude), true);
-  const Pair<T> raw = less_one(e, two_sum(e.m, x.of(-0.25)));
-  const Pair<T> quarter = fast_two_sum(raw.hi, raw.lo);
-  const Pair<T> below = two_sum(quarter.hi, x.of(0.25));
-  const T fraction = divide(quarter, Pair<T>{below.hi, below.lo + quarter.lo});
-  const Pair<T> sum = two_sum(quarter.hi, fraction * 0.25);
-  const T result = copysign((sum.hi + (sum.lo + quarter.lo)) * 2.0, x);
-  return select(magnitude < x.of(0x1p-28), x, result);
+  const auto main = [&](T y) {
+    const T magnitude = abs(y);
+    const Power<T> e = power_of(magnitude, true);
+    const Pair<T> raw = less_one(e, two_sum(e.m, y.of(-0.25)));
+    const Pair<T> quarter = fast_two_sum(raw.hi, raw.lo);
+    const Pair<T> below = two_sum(quarter.hi, y.of(0.25));
+    const T fraction = divide(quarter, Pair<T>{below.hi, below.lo + quarter.lo});
+    const Pair<T> sum = two_sum(quarter.hi, fraction * 0.25);
+    const T result = copysign((sum.hi + (sum.lo + quarter.lo)) * 2.0, y);
+    return select(magnitude < y.of(0x1p-28), y, result);
+  };
+  return bounded(x, 707.0, -711.0, 711.0, main, [](T end) { return end; });
 }
 
 template <class T>
 T cosh(T x) {
-  const TwoExponentials<T> e = two_exponentials(clamp(abs(x), 0, 1000));
-  const Pair<T> s = sum_of(e.m, e.w);
-  return scale(s.hi + s.lo, e.k - 1.0);
+  const auto main = [&](T y) {
+    const TwoExponentials<T> e = two_exponentials(abs(y));
+    const Pair<T> s = sum_of(e.m, e.w);
+    return scale(s.hi + s.lo, e.k - 1.0);
+  };
+  return bounded(x, 707.0, -1000.0, 1000.0, main, [](T end) { return abs(end); });
 }
 
 // tanh |x| = -E / (2 + E) with E = e^(-2|x|) - 1.
 template <class T>
 T tanh(T x) {
-  const Power<T> e = power_of(min(x.of(30.0), abs(x)) * -2.0, false);
+  // A comparison, because a minimum would report the nan.
+  const T magnitude = abs(x);
+  const T clamped = select(magnitude.of(30.0) < magnitude, magnitude.of(30.0), magnitude);
+  const Power<T> e = power_of(clamped * -2.0, false);
   const T less = e.m - 1.0;
   const Pair<T> minus = less_one(e, Pair<T>{less, e.m - (less + 1.0)});
   // Of the numerator's sum only the rest of the division needs both terms.

@@ -20,12 +20,16 @@ Split<T> split(T x) {
   return {select(is_upper, e + 1.0, e), select(is_upper, m * 0.5, m) - 1.0};
 }
 
-// `log` where x is a positive finite number; -inf for zeros, nan for what is negative, inf, nan. Of
-// these, and only these, logb(x) is the logarithm but for the sign.
-template <class T>
-T log_or_special(T x, T log) {
+// `main` of what is positive and finite. The others are rare: -inf for zeros, nan for what is
+// negative, and inf and nan for themselves, each with the IEEE flag that it has to raise.
+template <class T, class Main>
+T of_positive(T x, Main main) {
   const auto is_plain = bits(x) + ~uint64_t{0} < bits(x).of(0x7fefffffffffffff);
-  return select(is_plain, log, select(x < x.of(0.0), x.of(kNan), logb(x)));
+  return rarely(!is_plain, main(select(is_plain, x, x.of(1.0))), [&] {
+    const T rare = select(is_plain, x.of(1.0), x);
+    const auto is_zero = rare == rare.of(0.0);
+    return select(is_zero, rare.of(-1.0) / select(is_zero, rare.of(0.0), rare.of(1.0)), sqrt(rare));
+  });
 }
 
 // log(2^e (1 + f)) as a sum; the first term is a double's logarithm but for its last bits.
@@ -77,24 +81,30 @@ T log(T x) {
                           0x1.c7386545780cap-4,
                           -0x1.9aa0df088d806p-4,
                           0x1.59d695fb5fe3cp-4};
-  const T m = mantissa(x);
-  const T e = logb(x);
-  const auto index = bits(m) >> 48;
-  const T r = fma(m, from_bits(lookup(kLogInverse, index)), x.of(-1.0));
-  const T high = fma(e, x.of(kLn2High), from_bits(lookup(kLogHigh, index)));
-  const T low = fma(e, x.of(kLn2Low), from_bits(lookup(kLogLow, index)));
-  const Pair<T> sum = fast_two_sum(high, r);
-  return log_or_special(x, sum.hi + (sum.lo + fma(r * r, horner(r, kC), low)));
+  return of_positive(x, [&](T y) {
+    const T m = mantissa(y);
+    const T e = logb(y);
+    const auto index = bits(m) >> 48;
+    const T r = fma(m, from_bits(lookup(kLogInverse, index)), y.of(-1.0));
+    const T high = fma(e, y.of(kLn2High), from_bits(lookup(kLogHigh, index)));
+    const T low = fma(e, y.of(kLn2Low), from_bits(lookup(kLogLow, index)));
+    const Pair<T> sum = fast_two_sum(high, r);
+    return sum.hi + (sum.lo + fma(r * r, horner(r, kC), low));
+  });
 }
 
 template <class T>
 T log1p(T x) {
-  const Pair<T> u = two_sum(x.of(1.0), x);
+  const auto is_plain = (x.of(-1.0) < x) & (x < x.of(kInf));
+  const T y = select(is_plain, x, x.of(0.0));
+  const Pair<T> u = two_sum(y.of(1.0), y);
   const Split<T> parts = split(u.hi);
   const Pair<T> sum = log_of(parts);
   const T lost = scale(u.lo, -parts.e) / (parts.f + 1.0);
-  const T result = sum.hi + (sum.lo + lost);
-  return select(abs(x) < x.of(0x1p-54), x, log_or_special(u.hi, result));
+  const T result = select(abs(y) < y.of(0x1p-54), y, sum.hi + (sum.lo + lost));
+  return rarely(!is_plain, result, [&] {
+    return of_positive(select(is_plain, x, x + 1.0), [](T rare) { return rare; });
+  });
 }
 
 // log(1 + f) to about 2^-66 of its size.
@@ -129,19 +139,23 @@ Pair<T> multiply(Pair<T> a, double hi, double lo) {
 
 template <class T>
 T log2(T x) {
-  const Split<T> parts = split(x);
-  const Pair<T> m = multiply(log_of_pair(parts.f), kLog2E, 0x1.777d0ffda0d24p-56);
-  const Pair<T> sum = fast_two_sum(parts.e, m.hi);
-  return log_or_special(x, sum.hi + (sum.lo + m.lo));
+  return of_positive(x, [&](T y) {
+    const Split<T> parts = split(y);
+    const Pair<T> m = multiply(log_of_pair(parts.f), kLog2E, 0x1.777d0ffda0d24p-56);
+    const Pair<T> sum = fast_two_sum(parts.e, m.hi);
+    return sum.hi + (sum.lo + m.lo);
+  });
 }
 
 template <class T>
 T log10(T x) {
-  // log10(2) in 42 bits and the rest.
-  const Split<T> parts = split(x);
-  const Pair<T> m = multiply(log_of_pair(parts.f), 0x1.bcb7b1526e50ep-2, 0x1.95355baaafad3p-57);
-  const Pair<T> sum = fast_two_sum(parts.e * 0x1.34413509f7800p-2, m.hi);
-  return log_or_special(x, sum.hi + (sum.lo + fma(parts.e, x.of(0x1.fef311f12b358p-46), m.lo)));
+  return of_positive(x, [&](T y) {
+    // log10(2) in 42 bits and the rest.
+    const Split<T> parts = split(y);
+    const Pair<T> m = multiply(log_of_pair(parts.f), 0x1.bcb7b1526e50ep-2, 0x1.95355baaafad3p-57);
+    const Pair<T> sum = fast_two_sum(parts.e * 0x1.34413509f7800p-2, m.hi);
+    return sum.hi + (sum.lo + fma(parts.e, y.of(0x1.fef311f12b358p-46), m.lo));
+  });
 }
 
 template <class T>
@@ -155,7 +169,8 @@ T pow(T x, T y) {
   log.lo = log.lo + (e.lo + fma(parts.e, x.of(0x1.f97b57a079a19p-103), m.lo));
   log = fast_two_sum(log.hi, log.lo);
   const auto is_plain = (x.of(0.0) < magnitude) & (magnitude < x.of(kInf));
-  log.hi = log_or_special(magnitude, log.hi);
+  const T end = select(magnitude == x.of(0.0), x.of(-kInf), magnitude);
+  log.hi = select(is_plain, log.hi, end);
   log.lo = select(is_plain, log.lo, x.of(0.0));
   const T product = y * log.hi;
   const T low = fma(y, log.hi, -product) + y * log.lo;

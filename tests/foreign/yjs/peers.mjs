@@ -31,6 +31,9 @@ const MARKS = [
 ];
 const KEYS = ["one", "two", "three"];
 const pick = (list, raw) => list[raw % list.length];
+// New objects each time: Yjs compares some values of marks by identity, and two operations of a user
+// share no objects.
+const marks = (raw) => structuredClone(pick(MARKS, raw));
 let words = WORDS; // without surrogate pairs in most runs: cut pairs make Yjs's replicas differ
 
 // Operations by name: (Y, roots, raw numbers a, b, c, d).
@@ -39,7 +42,7 @@ export const OPERATIONS = {
     text.insert(a % (text.length + 1), pick(words, b));
   },
   textInsertMarked(Y, { text }, a, b, c) {
-    text.insert(a % (text.length + 1), pick(words, b), pick(MARKS, c));
+    text.insert(a % (text.length + 1), pick(words, b), marks(c));
   },
   textDelete(Y, { text }, a, b) {
     if (text.length === 0) return;
@@ -49,14 +52,14 @@ export const OPERATIONS = {
   textFormat(Y, { text }, a, b, c) {
     if (text.length === 0) return;
     const index = a % text.length;
-    text.format(index, 1 + (b % Math.min(6, text.length - index)), pick(MARKS, c));
+    text.format(index, 1 + (b % Math.min(6, text.length - index)), marks(c));
   },
   textEmbed(Y, { text }, a, b, c) {
     const index = a % (text.length + 1);
-    if (b % 2 === 0) text.insertEmbed(index, { image: "x.png" }, c % 2 === 0 ? pick(MARKS, c) : undefined);
+    if (b % 2 === 0) text.insertEmbed(index, { image: "x.png" }, c % 2 === 0 ? marks(c) : undefined);
     else {
       const made = c % 3 === 0 ? new Y.Map() : c % 3 === 1 ? new Y.Map([["k", b % 9]]) : Y.Array.from([b % 9]);
-      text.insertEmbed(index, made, b % 3 === 0 ? pick(MARKS, c) : undefined);
+      text.insertEmbed(index, made, b % 3 === 0 ? marks(c) : undefined);
       if (made instanceof Y.Map) made.set("k", pick(words, c));
     }
   },
@@ -65,14 +68,14 @@ export const OPERATIONS = {
     const made = b % 2 === 0 ? new Y.Map([["n", b % 9]]) : new Y.Text(pick(words, b));
     text.applyDelta([
       ...(index > 0 ? [{ retain: index }] : []),
-      { insert: made, attributes: pick(MARKS, c) },
-      { insert: pick(words, b), ...(c % 2 === 0 ? { attributes: pick(MARKS, b) } : {}) },
+      { insert: made, attributes: marks(c) },
+      { insert: pick(words, b), ...(c % 2 === 0 ? { attributes: marks(b) } : {}) },
     ]);
   },
   textDelta(Y, { text }, a, b, c, d) {
     const index = a % (text.length + 1);
-    const delta = index > 0 ? [{ retain: index, ...(c % 3 === 0 ? { attributes: pick(MARKS, d) } : {}) }] : [];
-    delta.push({ insert: pick(words, b), ...(c % 2 === 0 ? { attributes: pick(MARKS, c) } : {}) });
+    const delta = index > 0 ? [{ retain: index, ...(c % 3 === 0 ? { attributes: marks(d) } : {}) }] : [];
+    delta.push({ insert: pick(words, b), ...(c % 2 === 0 ? { attributes: marks(c) } : {}) });
     if (index < text.length) delta.push({ delete: 1 });
     text.applyDelta(delta);
   },

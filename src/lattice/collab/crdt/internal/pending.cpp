@@ -11,8 +11,7 @@ namespace lattice::crdt::internal {
 
 namespace {
 
-// Few enough that merge_updates meets Yjs's order of equals.
-constexpr size_t kMergedAtOnce = 32;
+constexpr size_t kMergedAtOnce = 16;
 
 void lower(StateVector& into, const StateVector& from) {
   for (const auto& entry : from.entries()) {
@@ -36,20 +35,22 @@ void PendingStructs::add(const StateVector& missing, const StateVector& needed, 
   }
 }
 
+// Two at a time, as Yjs merges what arrives with what it has: which of two versions of a struct is
+// kept depends on that.
 void PendingStructs::merge_from(size_t first) {
-  std::vector<ByteView> views;
-  for (size_t i = first; i < parts_.size(); ++i) views.push_back(parts_[i].update_v2);
-  Result<Bytes> merged = merge_updates(views, Encoding::V2);
-  LATTICE_ASSERT(merged.ok());  // all parts are our own
-  parts_[first].update_v2 = std::move(merged).value();
+  Bytes& all = parts_[first].update_v2;
+  for (size_t i = first + 1; i < parts_.size(); ++i) {
+    const ByteView two[] = {all, parts_[i].update_v2};
+    Result<Bytes> merged = merge_updates(two, Encoding::V2);
+    LATTICE_ASSERT(merged.ok());  // all parts are our own
+    all = std::move(merged).value();
+  }
   ++parts_[first].level;
   parts_.resize(first + 1);
 }
 
 const Bytes& PendingStructs::update_v2() {
-  while (parts_.size() > 1) {
-    merge_from(parts_.size() - std::min(parts_.size(), kMergedAtOnce));
-  }
+  if (parts_.size() > 1) merge_from(0);
   return parts_[0].update_v2;
 }
 

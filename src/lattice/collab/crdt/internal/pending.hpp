@@ -3,12 +3,13 @@
 //
 // Structs are kept as the bytes of updates, and merged only when somebody asks: a part for each
 // arrival would make reading them slow, merging at each arrival makes updates that arrive in
-// reverse order quadratic. So parts are merged by 32, and results by 32 again.
+// reverse order quadratic. So parts are merged by 16, and results by 16 again.
 //
 // Deletions are kept in a heap for each client, lowest clock first: an update looks only at those
 // of clients that it has moved.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <unordered_map>
 #include <utility>
@@ -56,8 +57,17 @@ class PendingDeletes {
   void take_below(ClientId client, Clock state, Take&& take) {
     auto found = heaps_.find(client);
     if (found == heaps_.end()) return;
-    while (!found->second.empty() && found->second.front().clock < state) take(pop(found->second));
-    if (found->second.empty()) heaps_.erase(found);
+    std::vector<IdRange>& heap = found->second;
+    while (!heap.empty() && heap.front().clock < state) {
+      // Those that touch are one, as they are when Yjs merges what waits: its ends cut runs.
+      IdRange range = pop(heap);
+      while (!heap.empty() && heap.front().clock <= range.end()) {
+        range.length = std::max(range.end(), heap.front().end()) - range.clock;
+        pop(heap);
+      }
+      take(range);
+    }
+    if (heap.empty()) heaps_.erase(found);
   }
   // Sorted, as an update without structs.
   Bytes update_v2() const;

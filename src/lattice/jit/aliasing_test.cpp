@@ -90,7 +90,7 @@ TEST_P(Aliasing, ResultsAreThoseOfCopies) {
   options.machine_code_threshold = 0;
   for (int rank : {1, 2}) {
     for (int round = 0; round < 600; ++round) {
-      random_.seed(static_cast<uint64_t>(rank * 10000 + round));
+      random_.seed(static_cast<uint64_t>(rank) * 10000 + static_cast<uint64_t>(round));
       int outputs = 1 + static_cast<int>(pick(3));
       bool has_guard = pick(2) == 0;
       auto kernel = make_kernel(rank, outputs, has_guard, pick(3) == 0, options);

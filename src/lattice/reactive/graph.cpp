@@ -153,9 +153,12 @@ void Graph::purge() noexcept {
 }
 
 // The last subscriber is gone. A memo will let go of its sources when things settle, unless it has
-// been subscribed to again by then; a disposed node was only waiting for this.
+// been subscribed to again by then; a disposed node was only waiting for this, or for that as well.
 void Graph::unwatch(Node* dep) noexcept {
-  if ((dep->flags & (kDisposed | kMutable)) == kDisposed) return release_slot(dep);
+  if ((dep->flags & (kDisposed | kMutable)) == kDisposed) {
+    if (!(dep->flags & kUnwatched)) release_slot(dep);
+    return;
+  }
   if ((dep->flags & (kComputation | kUnwatched | kDisposed)) != kComputation) return;
   dep->flags |= kUnwatched;
   unwatched_.push_back(index_of(dep));
@@ -167,7 +170,7 @@ void Graph::drain_unwatched() noexcept {
     unwatched_.pop_back();
     memo->flags &= static_cast<Flags>(~kUnwatched);
     if (memo->flags & kDisposed) {
-      release_slot(memo);
+      if (memo->subs == 0) release_slot(memo);  // otherwise unwatch() does, after the last of them
     } else if (memo->subs == 0) {
       memo->flags = static_cast<Flags>((memo->flags & ~(kPending | kRecursed)) | kDirty);
       unlink_all(memo);

@@ -219,6 +219,30 @@ TEST(RandomGraphs, NestedOwnersThatDisposeOneAnotherLeaveNothingBehind) {
   }
 }
 
+// Seed 194614206 of the random programs: it was released by its last reader and by the list again.
+TEST(Arena, AMemoThatWaitsToBeUnlinkedAndIsDisposedIsReleasedOnce) {
+  for (const bool reader_goes_first : {true, false}) {
+    Runtime runtime;
+    RuntimeEntry entry(runtime);
+    {
+      Scope scope;
+      Signal<int> source{1};
+      auto doubled = memo([source] { return 2 * source.get(); });
+      auto first = effect([doubled] { doubled.get(); });
+      std::optional<Effect> second;
+      batch([&] {
+        first.dispose();  // nobody reads the memo: it is put on the list
+        second = effect([doubled] { doubled.get(); });
+        doubled.dispose();
+        if (reader_goes_first) second->dispose();
+      });
+      second->dispose();
+    }
+    EXPECT_EQ(runtime.graph().arena().nodes_live(), 1u);
+    EXPECT_EQ(runtime.graph().arena().links_live(), 0u);
+  }
+}
+
 TEST(Arena, SignalMemoAndEffectWithTwoLinksTakeUnder200Bytes) {
   struct Closure {
     uint32_t index, generation;

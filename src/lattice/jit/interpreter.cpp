@@ -333,8 +333,9 @@ class Interpreter::Planner {
                          std::string(type_name(type)));
     }
     step.is_quiet =
-        is_float(type) && (node.op == Op::Lt || node.op == Op::Le || node.op == Op::Min ||
-                           node.op == Op::Max || node.op == Op::FMin || node.op == Op::FMax);
+        is_float(type) &&
+        (node.op == Op::Lt || node.op == Op::Le || node.op == Op::Min || node.op == Op::Max ||
+         node.op == Op::FMin || node.op == Op::FMax || node.op == Op::Sign);
     if (step.kind != Kind::Exit && step.kind != Kind::Guard) step.out = take(node_id);
     into_.regions_[id].push_back(step);
     if (step.kind == Kind::Tile && scalar::can_report(node.op, type, node.checked())) {

@@ -58,3 +58,37 @@ def test_one_rare_element_does_not_disturb_its_neighbours(name):
         x = rng.random(19)
         x[rng.integers(19)] = value
         check(name, x)
+
+
+COMPARING = {
+    "min": lambda x: x.min(),
+    "max of an expression": lambda x: (2.0 * x).max(),
+    "min of an axis": lambda x: x.reshape(2, -1).min(axis=0),
+    "max of rows": lambda x: x.reshape(2, -1).max(axis=1),
+    "argmin": lambda x: np.argmin(x),
+    "argmax of an expression": lambda x: np.argmax(2.0 * x),
+    "sign": lambda x: np.sign(x),
+    "maximum": lambda x: np.maximum(x, 0.0),
+    "clip": lambda x: np.clip(x, -0.5, 0.5),
+    "less": lambda x: x < 0.25,
+}
+
+
+@pytest.mark.parametrize("name", COMPARING)
+@pytest.mark.parametrize("count", [6, 1000, 400_000])
+def test_a_nan_among_what_is_compared_is_no_invalid_operation(name, count):
+    function = COMPARING[name]
+    kernel = lt.jit(function, strict=True)
+    x = np.linspace(-1, 1, count)
+    x[3] = np.nan
+    want, numpys = outcome(function, x)
+    for _ in range(3):  # by the interpreter first
+        got, own = outcome(kernel, x)
+        assert own == numpys == set()
+        np.testing.assert_array_equal(got, want)
+
+
+def test_an_invalid_operation_before_the_comparison_is_told():
+    kernel = lt.jit(lambda x: np.min(x / x), strict=True)
+    with np.errstate(invalid="warn"), pytest.warns(RuntimeWarning, match="invalid value"):
+        kernel(np.zeros(1000))

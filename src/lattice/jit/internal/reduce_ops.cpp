@@ -8,6 +8,7 @@
 #include <memory>
 #include <vector>
 
+#include "lattice/jit/internal/fp_flags.hpp"
 #include "lattice/jit/internal/reduce_runs.hpp"
 #include "lattice/jit/internal/tile_ops.hpp"
 #include "lattice/jit/ir/scalar_ops.hpp"
@@ -332,9 +333,16 @@ constexpr bool has_combine() noexcept {
     return true;
 }
 
+// They only compare: a nan on the way is no invalid operation.
+bool is_comparing(Op op) noexcept {
+  return op == Op::ReduceMin || op == Op::ReduceMax || op == Op::ReduceArgMin ||
+         op == Op::ReduceArgMax || op == Op::ScanMin || op == Op::ScanMax;
+}
+
 }  // namespace
 
 void reduce_array(Op op, const StridedArray& from, uint32_t axes, bool chunked, void* to) {
+  const InvalidFlag before(is_comparing(op) && is_float(from.type));
   dispatch_type(from.type, [&]<class T>() {
     if (op == Op::ReduceArgMin) return arg_typed<false, T>(from, axes, static_cast<int64_t*>(to));
     if (op == Op::ReduceArgMax) return arg_typed<true, T>(from, axes, static_cast<int64_t*>(to));
@@ -378,6 +386,7 @@ void reduce_tiles(Op op, Type type, int64_t n, bool chunked, const FillTile& fil
             int64_t count = std::min(kFusedTile, n - i);
             fill(i, count, tile);
             if ((kOp == Op::ReduceMin || kOp == Op::ReduceMax) && i == 0) result = elements[0];
+            const InvalidFlag before(is_comparing(kOp) && is_float(type));
             result = reduce_run<kOp, T>(result, reinterpret_cast<const char*>(elements), sizeof(T),
                                         count, false);
           }
@@ -389,6 +398,7 @@ void reduce_tiles(Op op, Type type, int64_t n, bool chunked, const FillTile& fil
 }
 
 void scan_array(Op op, const StridedArray& from, int axis, void* to) {
+  const InvalidFlag before(is_comparing(op) && is_float(from.type));
   dispatch_type(from.type, [&]<class T>() {
     dispatch_combine(op, [&]<Op kOp>() {
       if constexpr (has_combine<kOp, T>() && op_kind(kOp) == OpKind::Scan) {

@@ -1042,31 +1042,21 @@ void X86Stage::emit_min_max(NodeId id) {
   const Class cls = values_[id].cls;
   const auto v = [&](int reg) { return vec(reg, cls); };
   const bool is_min = n.op == Op::Min || n.op == Op::FMin;
-  const bool is_bounded_by_constant =
-      node(n.a).op == Op::Const &&
-      (n.type == Type::F64 ? !std::isnan(from_bits<double>(node(n.a).imm))
-                           : n.type == Type::F32 && !std::isnan(from_bits<float>(node(n.a).imm)));
-  if (is_bounded_by_constant && (n.op == Op::Min || n.op == Op::Max)) {
-    // What the instruction does is the definition then.
-    const bool is_double = n.type == Type::F64;
-    const int bound = use(n.a);
-    const Operand other = use_any(n.b);
-    release_dead_operands();
-    op(is_min ? (is_double ? I::kIdVminpd : I::kIdVminps)
-              : (is_double ? I::kIdVmaxpd : I::kIdVmaxps),
-       v(define(id)), v(bound), other);
-    return;
-  }
   const int a = use(n.a);
   const int b = use(n.b);
   const int dst = define(id);
   if (is_float(n.type)) {
-    // The instruction gives b for nan and for equal zeros; then a where a (fmin: b) is nan.
+    // The smaller by a comparison, which is quiet about nans (vminpd is not); b for nan and for
+    // equal zeros. Then a where a (fmin: b) is nan.
     const bool is_double = n.type == Type::F64;
     const int mask = temp(Class::Mask);
-    op(is_min ? (is_double ? I::kIdVminpd : I::kIdVminps)
-              : (is_double ? I::kIdVmaxpd : I::kIdVmaxps),
-       v(dst), v(a), v(b));
+    compare(mask, is_min ? a : b, v(is_min ? b : a), n.type, kLt);
+    blend(dst, mask, v(a), b, cls);
+    const bool is_bounded_by_constant = (n.op == Op::Min || n.op == Op::Max) &&
+                                        node(n.a).op == Op::Const &&
+                                        (is_double ? !std::isnan(from_bits<double>(node(n.a).imm))
+                                                   : !std::isnan(from_bits<float>(node(n.a).imm)));
+    if (is_bounded_by_constant) return;
     const int tested = n.op == Op::FMin || n.op == Op::FMax ? b : a;
     compare(mask, tested, v(tested), n.type, kUnordered);
     return blend(dst, mask, v(a), dst, cls);

@@ -92,3 +92,19 @@ def test_an_invalid_operation_before_the_comparison_is_told():
     kernel = lt.jit(lambda x: np.min(x / x), strict=True)
     with np.errstate(invalid="warn"), pytest.warns(RuntimeWarning, match="invalid value"):
         kernel(np.zeros(1000))
+
+
+@pytest.mark.parametrize("name", ["fmod", "mod", "floor_divide", "divmod"])
+@pytest.mark.parametrize("dtype", ["f8", "f4"])
+def test_remainders_warn_as_numpys(name, dtype):
+    kernel = traced(name, 2)
+    ends = [0.0, -0.0, 1.0, -2.5, 3.0, 1e30, 1e-40, np.inf, -np.inf, np.nan]
+    for a in ends:
+        for b in ends:
+            x, y = np.full(9, a).astype(dtype), np.full(9, b).astype(dtype)
+            x[1:3], y[1:3] = 7.5, 2.0
+            want, numpys = outcome(getattr(np, name), x, y)
+            for _ in range(2):
+                got, own = outcome(kernel, x, y)
+                assert own == numpys, f"{name}({a}, {b}) warns of {own}, NumPy of {numpys}"
+                np.testing.assert_array_equal(got, want)

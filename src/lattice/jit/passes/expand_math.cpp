@@ -122,26 +122,30 @@ Double rarely(Mask mask, Double otherwise, Compute compute) {
 
 // fmod of finite doubles by subtracting multiples of the divisor times a power of two, 50 bits of
 // quotient at a time; every step is exact. Infinities and nans: x % inf is x, the rest is nan.
+// Lanes that need no loop go through it with harmless numbers, so that they raise no flags.
 Double fmod(Double a, Double b) {
   Builder& build = *a.b;
   const Double y = abs(b);
   const Double start = abs(a);
   const Mask is_plain = (y.of(0.0) < y) & (start < y.of(math::kInf));
-  const ir::RegionId body = build.begin_loop({start.id});
+  const Mask is_longer = is_plain & !(start < y) & (y < y.of(math::kInf));
+  const Double divisor = select(is_longer, y, y.of(1.0));
+  const ir::RegionId body = build.begin_loop({select(is_longer, start, y.of(0.0)).id});
   const Double x{{a.b, build.arg(body, 0)}};
-  const Mask is_below = x < y;
-  build.exit_unless((is_plain & !is_below & (y < y.of(math::kInf))).id);
-  const Double distance = logb(x) - logb(y);
+  build.exit_unless((!(x < divisor)).id);
+  const Double distance = logb(x) - logb(divisor);
   const Double power = select(distance < y.of(51.0), y.of(0.0), distance - 50.0);
-  const Double step = scale(y, power);
+  const Double step = scale(divisor, power);
   const Double quotient = one(Op::Trunc, x / step);
   const Double rest = fma(-quotient, step, x);
   // The rounded quotient may be one too large.
   const Double next = select(rest < rest.of(0.0), rest + step, rest);
   const NodeId loop = build.end_loop({next.id});
-  const Double rest_of_all{{a.b, build.result(loop, 0)}};
-  const Double result = copysign(rest_of_all, a);
-  return select(is_plain, result, (a * b) * a.of(math::kNan));
+  const Double rest_of_all = select(is_longer, Double{{a.b, build.result(loop, 0)}}, start);
+  // An invalid operation for an infinite a and for a zero b, and none for nans.
+  const Double dividend = select(is_plain | !(y == y), y.of(0.0), a);
+  const Double no_number = dividend * 0.0 / select(is_plain, y.of(1.0), b);
+  return select(is_plain, copysign(rest_of_all, a), no_number);
 }
 
 // FMod, Mod and FloorDiv as NumPy defines them, see ir/scalar_ops.hpp.
@@ -151,11 +155,20 @@ NodeId remainder_op(Builder& builder, const Node& node) {
   const NodeId a = node.a;
   const NodeId b = node.b;
   const auto zero = builder.constant(node.type, 0);
-  NodeId rest = builder.cast(fmod(wide(a), wide(b)).id, node.type);
-  // Division by zero: the quotient carries the report of a checked node.
-  const NodeId quotient = builder.binary(Op::Div, a, b, node.flags & ir::kChecked);
   const NodeId is_zero = builder.compare(Op::Eq, b, zero);
-  rest = builder.select(is_zero, builder.binary(Op::Sub, quotient, quotient), rest);
+  // Division by zero: the quotient carries the report of a checked node, and floor_divide's value;
+  // of the others NumPy says that the operation is invalid, as fmod() does.
+  const bool needs_quotient = node.op == Op::FloorDiv || node.checked();
+  const NodeId quotient =
+      needs_quotient ? builder.binary(Op::Div, a, b, node.flags & ir::kChecked) : zero;
+  const bool is_floor = node.op == Op::FloorDiv;
+  const NodeId one = is_single ? builder.constant(1.0F) : builder.constant(1.0);
+  const NodeId divisor = is_floor ? builder.select(is_zero, one, b) : b;
+  const NodeId dividend = is_floor ? builder.select(is_zero, one, a) : a;
+  NodeId rest = builder.cast(fmod(wide(dividend), wide(divisor)).id, node.type);
+  if (node.checked()) {
+    rest = builder.select(is_zero, builder.binary(Op::Sub, quotient, quotient), rest);
+  }
   if (node.op == Op::FMod) return rest;
   const NodeId signs_differ = builder.binary(Op::Xor, builder.compare(Op::Lt, b, zero),
                                              builder.compare(Op::Lt, rest, zero));
@@ -169,7 +182,7 @@ NodeId remainder_op(Builder& builder, const Node& node) {
   const auto constant = [&](double value) {
     return is_single ? builder.constant(static_cast<float>(value)) : builder.constant(value);
   };
-  const NodeId exact = builder.binary(Op::Div, builder.binary(Op::Sub, a, rest), b);
+  const NodeId exact = builder.binary(Op::Div, builder.binary(Op::Sub, dividend, rest), divisor);
   const NodeId lowered =
       builder.select(is_off, builder.binary(Op::Sub, exact, constant(1.0)), exact);
   const NodeId whole = builder.unary(Op::Floor, lowered);

@@ -361,6 +361,7 @@ class Scheduler {
         // The condition's plan and the body's choose apart what is in memory.
         for (NodeId inner : body.nodes) in_memory_[inner] = needed_[inner] = 0;
         step.body = std::make_unique<Plan>(plan_region(node.c, body.yields, body.nodes.size()));
+        find_overwritable(*step.body, node.c);
         break;
       }
       case Op::If:
@@ -381,6 +382,42 @@ class Scheduler {
         if (step.kind == PlanStep::Kind::Reduce) fuse_reduce(step);
     }
     return step;
+  }
+
+  bool reads(const PlanStep& step, NodeId id) const {
+    const auto holds = [&](const std::vector<NodeId>& nodes) {
+      return std::find(nodes.begin(), nodes.end(), id) != nodes.end();
+    };
+    const auto any = [&](const std::unique_ptr<Plan>& plan) {
+      return plan != nullptr &&
+             std::any_of(plan->steps.begin(), plan->steps.end(),
+                         [&](const PlanStep& inner) { return reads(inner, id); });
+    };
+    if (holds(step.inputs) || any(step.condition) || any(step.body) || any(step.otherwise)) {
+      return true;
+    }
+    const auto yields = [&](ir::RegionId region) { return holds(f_.regions[region].yields); };
+    if (step.kind == PlanStep::Kind::Loop) return yields(f_[step.node].c);
+    return step.kind == PlanStep::Kind::If && (yields(f_[step.node].b) || yields(f_[step.node].c));
+  }
+
+  // `x[i] = ...` in a loop: when nothing of the round reads the old x any more, it can become the
+  // new one. Views and copies that share its memory are seen when the step runs.
+  void find_overwritable(Plan& plan, ir::RegionId region) {
+    const Region& body = f_.regions[region];
+    for (size_t k = 0; k < plan.steps.size(); ++k) {
+      PlanStep& step = plan.steps[k];
+      if (step.kind != PlanStep::Kind::Scatter) continue;
+      const NodeId base = f_[step.node].a;
+      const bool is_of_round =
+          f_[base].region == region ||
+          std::find(body.args.begin(), body.args.end(), base) != body.args.end();
+      step.may_overwrite =
+          is_of_round &&
+          std::find(body.yields.begin(), body.yields.end(), base) == body.yields.end() &&
+          std::none_of(plan.steps.begin() + static_cast<ptrdiff_t>(k) + 1, plan.steps.end(),
+                       [&](const PlanStep& later) { return reads(later, base); });
+    }
   }
 
   // A reduction whose operand nothing else needs computes it on the way.

@@ -39,6 +39,7 @@ struct PlanStep {
   std::vector<ir::NodeId> inputs;   // of the stage, parallel to its operands; else of the node
   std::vector<ir::NodeId> outputs;  // values the step brings into memory
   std::vector<ir::NodeId> leaves;   // their shapes broadcast to the step's shape
+  bool may_overwrite = false;  // Scatter: in the rounds of a loop, nothing reads the array later
   std::unique_ptr<Plan> condition;  // Loop: up to the Exit
   std::unique_ptr<Plan> body;       // Loop; If: then
   std::unique_ptr<Plan> otherwise;  // If: else

@@ -34,9 +34,16 @@ void Run::scatter(const PlanStep& step) {
   StridedArray index = value(step.inputs[1]).array;
   StridedArray from = value(step.inputs[2]).array;
   Value& v = values_[step.node];
-  allocate(v, node.type, base.array.shape);
-  if (infer_only_) return;
-  copy_array(base.array, const_cast<void*>(v.array.data), v.array.stride.data());
+  if (step.may_overwrite && !infer_only_ && base.owner.use_count() == 1 &&
+      base.array.data == base.owner.get() &&
+      base.array.stride == contiguous_strides(base.array.shape, byte_size(node.type))) {
+    v = base;
+    base.owner.reset();
+  } else {
+    allocate(v, node.type, base.array.shape);
+    if (infer_only_) return;
+    copy_array(base.array, const_cast<void*>(v.array.data), v.array.stride.data());
+  }
   Shape both = index.shape;
   broadcast_into(both, from.shape);
   if (!(both == index.shape) && index.shape.count() == 1) {
@@ -167,6 +174,15 @@ void Run::loop(const PlanStep& step) {
     }
     for (size_t k = 0; k < inits.size(); ++k) assign(body.args[k], next[k]);
   };
+  // Then only the arguments of the next round hold the arrays, which may be overwritten.
+  auto release = [&] {
+    for (size_t k = 0; k < inits.size(); ++k) {
+      next[k].owner.reset();
+      const NodeId yield = body.yields[k];
+      const bool is_arg = std::find(body.args.begin(), body.args.end(), yield) != body.args.end();
+      if (f_[yield].region == node.c && !is_arg) values_[yield].owner.reset();
+    }
+  };
   if (infer_only_) {
     // Lengths inside are those of the first round.
     plan(*step.condition);
@@ -179,6 +195,7 @@ void Run::loop(const PlanStep& step) {
       if (!truth(value(f_[exit].a).array)) break;
       plan(*step.body);
       carry();
+      release();
     }
   }
   set_results(step, body.args);

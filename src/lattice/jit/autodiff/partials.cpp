@@ -224,7 +224,9 @@ class Varied {
  public:
   Varied(const Function& from, std::span<const uint32_t> wrt)
       : from_(from), wrt_(from.params.size(), 0), on_(from.nodes.size(), 0) {
-    for (uint32_t index : wrt) wrt_[index] = 1;
+    for (uint32_t index : wrt) {
+      if (index < wrt_.size()) wrt_[index] = 1;  // others are refused by who asked
+    }
   }
 
   std::vector<uint8_t> run() {

@@ -144,6 +144,10 @@ class Cache {
     while (count_ > 0 && (kept_ > bytes || count_ > count)) {
       Header* oldest = pieces_[0];
       remove(0);
+#if defined(__SANITIZE_ADDRESS__)
+      // What is mapped at this address next must not find it poisoned.
+      ASAN_UNPOISON_MEMORY_REGION(buffer_of(oldest), oldest->capacity);
+#endif
       munmap(oldest, oldest->mapped);
     }
   }

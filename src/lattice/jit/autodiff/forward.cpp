@@ -59,20 +59,6 @@ class Forward {
     return b_.like(found, map_[old]);
   }
 
-  std::vector<NodeId> mapped(std::span<const NodeId> values) const {
-    std::vector<NodeId> out;
-    for (NodeId id : values) out.push_back(map_[id]);
-    return out;
-  }
-  Node mapped(const Node& node) const {
-    Node copy = node;
-    if (copy.a != kNone) copy.a = map_[copy.a];
-    if (copy.b != kNone) copy.b = map_[copy.b];
-    if (copy.c != kNone) copy.c = map_[copy.c];
-    if (copy.d != kNone) copy.d = map_[copy.d];
-    return copy;
-  }
-
   void region(RegionId id) {
     for (NodeId old : from_.regions[id].nodes) {
       const Node& node = from_[old];
@@ -103,7 +89,7 @@ class Forward {
           break;
         }
         default: {
-          const Node now = mapped(node);
+          const Node now = mapped(node, map_);
           map_[old] = b_.emit(now);
           tangent_[old] = on_[old] != 0 ? value(old, node, now) : kNone;
         }
@@ -130,7 +116,7 @@ class Forward {
 
   void loop(NodeId old, const Node& node) {
     const ir::Region& body = from_.regions[node.c];
-    std::vector<NodeId> inits = mapped(from_.inits(node));
+    std::vector<NodeId> inits = mapped(from_.inits(node), map_);
     for (size_t k = 0; k < body.args.size(); ++k) {
       if (has_tangent(node, k)) inits.push_back(wide(from_.inits(node)[k]));
     }
@@ -141,7 +127,7 @@ class Forward {
       tangent_[body.args[k]] = has_tangent(node, k) ? b_.arg(made, at++) : kNone;
     }
     region(node.c);
-    std::vector<NodeId> nexts = mapped(body.yields);
+    std::vector<NodeId> nexts = mapped(body.yields, map_);
     for (size_t k = 0; k < body.args.size(); ++k) {
       if (has_tangent(node, k)) nexts.push_back(wide(body.yields[k]));
     }
@@ -152,7 +138,7 @@ class Forward {
     const auto side = [&](RegionId id) {
       region(id);
       const std::vector<NodeId>& yields = from_.regions[id].yields;
-      std::vector<NodeId> out = mapped(yields);
+      std::vector<NodeId> out = mapped(yields, map_);
       for (size_t k = 0; k < yields.size(); ++k) {
         if (has_tangent(node, k)) out.push_back(wide(yields[k]));
       }

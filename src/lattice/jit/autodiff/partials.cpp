@@ -218,6 +218,20 @@ NodeId reversed(Builder& b, NodeId x, int axis) {
   return b.view(x, std::move(items));
 }
 
+std::vector<NodeId> mapped(std::span<const NodeId> values, const std::vector<NodeId>& map) {
+  std::vector<NodeId> out;
+  for (NodeId id : values) out.push_back(map[id]);
+  return out;
+}
+
+Node mapped(const Node& node, const std::vector<NodeId>& map) {
+  Node copy = node;
+  for (NodeId* operand : {&copy.a, &copy.b, &copy.c, &copy.d}) {
+    if (*operand != kNone) *operand = map[*operand];
+  }
+  return copy;
+}
+
 namespace {
 
 class Varied {

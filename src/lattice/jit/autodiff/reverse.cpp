@@ -109,7 +109,7 @@ class Reverse {
   // The loop with one value more, its number of rounds.
   void forward_loop(NodeId at, const Node& node) {
     const ir::Region& body = from_.regions[node.c];
-    std::vector<NodeId> inits = mapped(from_.inits(node));
+    std::vector<NodeId> inits = mapped(from_.inits(node), map_);
     const bool is_counted = matters(at);
     if (is_counted) inits.push_back(b_.constant(int64_t{0}));
     const RegionId made = b_.begin_loop(inits);
@@ -122,7 +122,7 @@ class Reverse {
         forward_one(inner);
       }
     }
-    std::vector<NodeId> nexts = mapped(body.yields);
+    std::vector<NodeId> nexts = mapped(body.yields, map_);
     if (is_counted) {
       const NodeId count = b_.arg(made, static_cast<int>(body.args.size()));
       nexts.push_back(b_.binary(Op::Add, count, b_.constant(int64_t{1})));
@@ -149,12 +149,12 @@ class Reverse {
       case Op::If:
         b_.begin_if(map_[node.a]);
         forward(node.b);
-        b_.begin_else(mapped(from_.regions[node.b].yields));
+        b_.begin_else(mapped(from_.regions[node.b].yields, map_));
         forward(node.c);
-        map_[at] = b_.end_if(mapped(from_.regions[node.c].yields));
+        map_[at] = b_.end_if(mapped(from_.regions[node.c].yields, map_));
         return;
       default:
-        map_[at] = b_.emit(mapped(node));
+        map_[at] = b_.emit(mapped(node, map_));
     }
   }
 
@@ -168,7 +168,7 @@ class Reverse {
     b_.exit_unless(b_.compare(Op::Lt, b_.arg(made, count), rounds));
     for (int k = 0; k < count; ++k) map_[body.args[static_cast<size_t>(k)]] = b_.arg(made, k);
     forward(node.c);
-    std::vector<NodeId> nexts = mapped(body.yields);
+    std::vector<NodeId> nexts = mapped(body.yields, map_);
     nexts.push_back(b_.binary(Op::Add, b_.arg(made, count), b_.constant(int64_t{1})));
     const NodeId loop = b_.end_loop(nexts);
     std::vector<NodeId> out;
@@ -232,20 +232,6 @@ class Reverse {
 
   void place(NodeId old) {
     b_.set_location(old < from_.locations.size() ? from_.locations[old] : ir::SourceLocation{});
-  }
-
-  std::vector<NodeId> mapped(std::span<const NodeId> values) const {
-    std::vector<NodeId> out;
-    for (NodeId id : values) out.push_back(map_[id]);
-    return out;
-  }
-  Node mapped(const Node& node) const {
-    Node copy = node;
-    if (copy.a != kNone) copy.a = map_[copy.a];
-    if (copy.b != kNone) copy.b = map_[copy.b];
-    if (copy.c != kNone) copy.c = map_[copy.c];
-    if (copy.d != kNone) copy.d = map_[copy.d];
-    return copy;
   }
 
   // `change` belongs to `value`, and has at least its shape.
@@ -320,7 +306,7 @@ class Reverse {
       default:
         break;
     }
-    const Node now = mapped(node);
+    const Node now = mapped(node, map_);
     const NodeId operands[3] = {node.a, node.b, node.c};
     for (int k = 0; k < 3; ++k) {
       if (operands[k] == kNone || on_[operands[k]] == 0) continue;
@@ -666,7 +652,7 @@ class Reverse {
     const NodeId size = b_.binary(Op::Max, b_.cast(root, Type::I64), one);
     const NodeId segments =
         b_.binary(Op::FloorDiv, b_.binary(Op::Sub, b_.binary(Op::Add, n, size), one), size);
-    const std::vector<NodeId> inits = mapped(from_.inits(node));
+    const std::vector<NodeId> inits = mapped(from_.inits(node), map_);
 
     // Carried backwards: a counter, the adjoints of the state, those of outer values.
     std::vector<NodeId> carried{segments};

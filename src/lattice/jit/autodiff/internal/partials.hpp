@@ -45,6 +45,11 @@ NodeId plus(Builder& b, NodeId x, NodeId y);
 
 [[noreturn]] void refuse(const Function& from, NodeId old, const std::string& why);
 
+// Values, or a node's operands, of one function as those of another.
+std::vector<ir::NodeId> mapped(std::span<const ir::NodeId> values,
+                               const std::vector<ir::NodeId>& map);
+ir::Node mapped(const ir::Node& node, const std::vector<ir::NodeId>& map);
+
 // Which values depend on the params `wrt` through floats.
 std::vector<uint8_t> varied(const Function& from, std::span<const uint32_t> wrt);
 
